@@ -1,0 +1,1 @@
+"""Open computational lithography, exact in the lens band."""

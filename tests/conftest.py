@@ -1,0 +1,60 @@
+"""Fixtures: the array libraries, and benchmark data of others."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import litho.backend
+
+
+@dataclass(frozen=True)
+class Library:
+    """An array library under test; calling it puts host values on its device."""
+
+    name: str
+    module: Any
+    device: Any
+
+    def __call__(self, values: Any) -> Any:
+        """Return `values` as an array of this library."""
+        if self.name == "cupy":
+            return self.module.asarray(values)
+        return self.module.asarray(np.asarray(values), device=self.device)
+
+
+@pytest.fixture(params=["numpy", "strict", pytest.param("cupy", marks=pytest.mark.gpu)])
+def xp(request: pytest.FixtureRequest) -> Library:
+    """NumPy; strict arrays on their pretend second device, which refuse what a GPU would refuse; CuPy on a GPU."""
+    if request.param == "numpy":
+        return Library("numpy", np, "cpu")
+    if request.param == "strict":
+        strict = pytest.importorskip("array_api_strict")
+        return Library("strict", strict, strict.Device("device1"))
+    problem = litho.backend.gpu_problem()
+    if problem is not None:
+        pytest.skip(f"no GPU: {problem}")
+    import cupy
+
+    return Library("cupy", cupy, None)
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder with benchmark data of others: LITHO_DATA, or `../shared` beside the checkout."""
+    default = Path(__file__).resolve().parents[2] / "shared"
+    path = Path(os.environ.get("LITHO_DATA", default))
+    if not (path / "iccad13" / "optical_kernels.npz").is_file():
+        pytest.skip(f"benchmark data not found in {path}: set LITHO_DATA to the folder that holds iccad13/")
+    return path
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Seeded random numbers."""
+    return np.random.default_rng(2013)
