@@ -49,9 +49,7 @@ class BandTransform:
     @property
     def nbytes(self) -> int:
         """Memory of the precomputed waves."""
-        return sum(
-            int(a.size) * a.dtype.itemsize for a in (self.x_waves, self.y_waves, self.ramp) if a is not None
-        )
+        return sum(int(a.size) * a.dtype.itemsize for a in (self.x_waves, self.y_waves, self.ramp) if a is not None)
 
     def __call__(self, samples: Array) -> Array:
         """Return the half band of real samples.
@@ -96,9 +94,7 @@ class BandTransform:
         return self.shape[0] * self.shape[1]
 
 
-def band_transform(
-    shape: tuple[int, int], radius: tuple[int, int], x: Array, method: str = "auto"
-) -> BandTransform:
+def band_transform(shape: tuple[int, int], radius: tuple[int, int], x: Array, method: str = "auto") -> BandTransform:
     """Precompute a `BandTransform` in the library, precision and device of `x`.
 
     Parameters
@@ -118,9 +114,7 @@ def band_transform(
     """
     for n, r in zip(shape, radius, strict=True):
         if n < 2 * r + 1:
-            raise ValueError(
-                f"`shape` must hold 2 R + 1 = {2 * r + 1} samples on either axis, but got {shape}."
-            )
+            raise ValueError(f"`shape` must hold 2 R + 1 = {2 * r + 1} samples on either axis, but got {shape}.")
     if method not in ("auto", "matrix", "fft"):
         raise ValueError(f"`method` must be 'auto', 'matrix' or 'fft', but got {method!r}.")
     if method == "auto":

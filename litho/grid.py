@@ -43,9 +43,7 @@ class Grid:
         return cls.over((size_nm, size_nm), pixel_nm, origin_nm)
 
     @classmethod
-    def over(
-        cls, period_nm: tuple[float, float], pixel_nm: float, origin_nm: tuple[float, float] = (0.0, 0.0)
-    ) -> Grid:
+    def over(cls, period_nm: tuple[float, float], pixel_nm: float, origin_nm: tuple[float, float] = (0.0, 0.0)) -> Grid:
         """Return the grid of square pixels that covers a field of `period_nm` (y, x)."""
         if not (math.isfinite(pixel_nm) and pixel_nm > 0):
             raise ValueError(f"`pixel_nm` must be a positive length, but got {pixel_nm}.")

@@ -81,9 +81,7 @@ class Kernels:
         error = self.truncation_error
         if error is not None:
             error = 1.0 - (1.0 - error) * float(weights[:count].sum() / weights.sum())
-        return replace(
-            self, spectra=self.spectra[:count, ...], weights=self.weights[:count], truncation_error=error
-        )
+        return replace(self, spectra=self.spectra[:count, ...], weights=self.weights[:count], truncation_error=error)
 
     def like(self, x: Array) -> Kernels:
         """Return the same kernels in the library, precision and device of `x`."""

@@ -1,0 +1,296 @@
+"""Inverse lithography on pixels: the mask whose prints come closest to the target at every corner.
+
+A level field is optimised from coarse to fine grids while its steps sharpen, each stage by quasi-Newton steps on the
+exact gradient. The mask is where the level is positive: a smooth curve, not a staircase.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from litho.backend import Array, array_module, to_host
+from litho.grid import Grid
+from litho.losses import epe, fidelity, pv_band
+from litho.model import PrintModel, print_mask, print_mask_adjoint, print_model
+from litho.optimize import LbfgsSettings, Objective, minimize
+from litho.parametrize import (
+    Smoothing,
+    block_mean,
+    gaussian_smoothing,
+    mask_of_level,
+    mask_of_level_adjoint,
+    resample,
+)
+from litho.process import Process
+from litho.resist import Resist
+from litho.socs import Kernels
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One leg of the way from coarse to fine.
+
+    Parameters
+    ----------
+    pixel_nm
+        grid of variables, mask and print
+    steps
+        the most optimiser steps
+    mask_steepness
+        slope of the sigmoid that makes the level a mask
+    resist_steepness
+        slope of the sigmoid that makes the intensity a print
+    """
+
+    pixel_nm: float
+    steps: int
+    mask_steepness: float
+    resist_steepness: float
+
+    def __post_init__(self) -> None:
+        for name in ("pixel_nm", "steps", "mask_steepness", "resist_steepness"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise ValueError(f"`{name}` must be a positive number, but got {value}.")
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """How much each kind of error counts, per nm^2 of it.
+
+    Parameters
+    ----------
+    fidelity
+        nominal print against target
+    pv_band
+        band between the largest and smallest print of the corners
+    epe
+        wrong print at the EPE probes
+    """
+
+    fidelity: float = 1.0
+    pv_band: float = 1.0
+    epe: float = 0.0
+
+    def __post_init__(self) -> None:
+        values = (self.fidelity, self.pv_band, self.epe)
+        if not all(math.isfinite(v) and v >= 0 for v in values) or sum(values) == 0:
+            raise ValueError(f"the loss weights must be at least 0 and not all 0, but got {values}.")
+
+
+@dataclass(frozen=True)
+class IltSettings:
+    """How a mask is optimised.
+
+    Parameters
+    ----------
+    stages
+        from coarse to fine
+    weights
+        see `LossWeights`
+    smoothing_nm
+        standard deviation of the Gaussian that turns variables into the level: small features of the mask are at least
+        about twice as wide
+    start_inside, start_outside
+        level at the start, inside and outside the target; small negative values outside let assist features grow
+    optimizer
+        see `LbfgsSettings`
+    """
+
+    stages: tuple[Stage, ...] = (
+        Stage(8, 25, 4, 30),
+        Stage(8, 15, 8, 50),
+        Stage(4, 20, 16, 100),
+        Stage(4, 20, 16, 200),
+    )
+    weights: LossWeights = LossWeights()
+    smoothing_nm: float = 10.0
+    start_inside: float = 0.4
+    start_outside: float = -0.35
+    optimizer: LbfgsSettings = LbfgsSettings()
+
+    def __post_init__(self) -> None:
+        if not self.stages:
+            raise ValueError("`stages` must hold at least one stage, but got none.")
+        if not self.start_outside < self.start_inside:
+            raise ValueError(
+                f"`start_outside` must be below `start_inside`, but got {self.start_outside} and {self.start_inside}."
+            )
+
+
+@dataclass(frozen=True)
+class StageHistory:
+    """Loss of each clip in one stage: values (steps + 1, clips) in weighted nm^2, row 0 at the stage's start."""
+
+    stage: Stage
+    values: Array
+
+
+@dataclass(frozen=True)
+class IltResult:
+    """Optimised masks.
+
+    Parameters
+    ----------
+    level : (clips, ny, nx) real
+        on the target's grid; the mask is where it is positive
+    history
+        one entry per stage that ran
+    stopped_early
+        whether `report` asked to stop
+    """
+
+    level: Array
+    history: tuple[StageHistory, ...]
+    stopped_early: bool
+
+
+Report = Callable[[int, int, Array], bool]
+"""called after each step with stage (from 0), step (from 1) and values (clips,); True stops, the best so far is kept"""
+
+
+def ilt(
+    target: Array,
+    grid: Grid,
+    process: Process,
+    kernels: tuple[Kernels, ...],
+    settings: IltSettings = IltSettings(),  # noqa: B008 - frozen
+    *,
+    probes: Array | None = None,
+    free: Array | None = None,
+    report: Report | None = None,
+) -> IltResult:
+    """Optimise masks for one batch of clips.
+
+    Parameters
+    ----------
+    target : (clips, ny, nx) real, in 0..1
+        coverage of the wanted shapes on `grid`
+    grid
+        scoring grid; its pixels must divide those of every stage
+    process
+        corners and resist threshold
+    kernels
+        one set per focus of `process`, for this field
+    settings
+        see `IltSettings`
+    probes : (clips, ny, nx) real, optional
+        nm^2 that a wrong print at each pixel costs; needed if the weight of `epe` is not 0
+    free : (ny, nx) real in 0..1, optional
+        where the mask may be open; everywhere if not given
+    report
+        see `Report`
+
+    Returns
+    -------
+    IltResult
+    """
+    _check(target, grid, settings, probes, free)
+    xp = array_module(target)
+    history, asked = [], []
+    level_x: Array = None
+    for number, stage in enumerate(settings.stages):
+        problem = stage_problem(target, grid, process, kernels, settings, stage, probes=probes, free=free)
+        level_x = problem.start(settings) if level_x is None else resample(level_x, problem.model.mask_grid.shape)
+
+        def progress(step: int, values: Array, number: int = number) -> bool:
+            asked.append(report is not None and report(number, step, values))
+            return asked[-1]
+
+        level_x, values = minimize(problem.objective(), level_x, stage.steps, settings.optimizer, progress)
+        history.append(StageHistory(stage, xp.stack(values)))
+        if any(asked):
+            break
+    level = resample(problem.smoothing(level_x), grid.shape)
+    if free is not None:
+        level = xp.where(free > 0, level, -xp.abs(level))
+    return IltResult(level, tuple(history), any(asked))
+
+
+@dataclass(frozen=True)
+class StageProblem:
+    """What a stage minimises: the chain, the target and probes on its grid; made by `stage_problem`."""
+
+    model: PrintModel
+    smoothing: Smoothing
+    target: Array
+    probes: Array | None
+    free: Array | None
+    weights: LossWeights
+    mask_steepness: float
+
+    def start(self, settings: IltSettings) -> Array:
+        """Return the first variables, (clips, ny, nx)."""
+        return settings.start_outside + (settings.start_inside - settings.start_outside) * self.target
+
+    def loss(self, printed: Array) -> tuple[Array, Array]:
+        """Return the weighted loss of each clip, (clips,), and the gradient of their sum, (corners, clips, ny, nx)."""
+        xp, area = array_module(printed), self.model.print_grid.pixel_area_nm2
+        value, nominal_bar = fidelity(printed[0, ...], self.target, area)
+        value, nominal_bar = value * self.weights.fidelity, nominal_bar * self.weights.fidelity
+        if self.probes is not None and self.weights.epe > 0:
+            epe_value, epe_bar = epe(printed[0, ...], self.target, self.probes)
+            value = value + self.weights.epe * epe_value
+            nominal_bar = nominal_bar + self.weights.epe * epe_bar
+        if printed.shape[0] == 1:
+            return value, nominal_bar[None, ...]
+        band_value, band_bar = pv_band(printed[1:, ...], area)
+        printed_bar = xp.concat([nominal_bar[None, ...], self.weights.pv_band * band_bar], axis=0)
+        return value + self.weights.pv_band * band_value, printed_bar
+
+    def objective(self) -> Objective:
+        """Return the function that `minimize` calls."""
+
+        def value_and_gradient(x: Array) -> tuple[Array, Array]:
+            coverage, inside = mask_of_level(self.smoothing(x), self.mask_steepness, self.free)
+            printed, saved = print_mask(coverage, self.model)
+            value, printed_bar = self.loss(printed)
+            coverage_bar = print_mask_adjoint(printed_bar, saved, self.model)
+            level_bar = mask_of_level_adjoint(coverage_bar, inside, self.mask_steepness, self.free)
+            return value, self.smoothing.adjoint(level_bar)
+
+        return value_and_gradient
+
+
+def stage_problem(
+    target: Array,
+    grid: Grid,
+    process: Process,
+    kernels: tuple[Kernels, ...],
+    settings: IltSettings,
+    stage: Stage,
+    *,
+    probes: Array | None = None,
+    free: Array | None = None,
+) -> StageProblem:
+    """Put a problem on the grid of one stage; arguments as in `ilt`."""
+    coarse = grid.resampled(stage.pixel_nm)
+    resist = Resist(process.resist.threshold, stage.resist_steepness)
+    model = print_model(coarse, Process(process.corners, resist), kernels, target)
+    count = (coarse.shape[0] * coarse.shape[1]) / (grid.shape[0] * grid.shape[1])
+    return StageProblem(
+        model,
+        gaussian_smoothing(coarse, settings.smoothing_nm, target),
+        block_mean(target, coarse.shape),
+        None if probes is None else block_mean(probes, coarse.shape) * (1 / count),
+        None if free is None else block_mean(free, coarse.shape),
+        settings.weights,
+        stage.mask_steepness,
+    )
+
+
+def _check(target: Array, grid: Grid, settings: IltSettings, probes: Array | None, free: Array | None) -> None:
+    """Refuse arrays that do not belong together."""
+    xp = array_module(target)
+    if len(target.shape) != 3 or tuple(target.shape[1:]) != grid.shape:
+        raise ValueError(f"`target` must have shape (clips, {grid.shape[0]}, {grid.shape[1]}), but got {target.shape}.")
+    if not bool(to_host(xp.all(xp.isfinite(target)))):
+        raise ValueError("`target` must be finite, but it holds NaN or infinity.")
+    if settings.weights.epe > 0 and probes is None:
+        raise ValueError("`probes` must be given if the weight of `epe` is not 0.")
+    if probes is not None and tuple(probes.shape) != tuple(target.shape):
+        raise ValueError(f"`probes` must have the target's shape {tuple(target.shape)}, but got {tuple(probes.shape)}.")
+    if free is not None and tuple(free.shape) != grid.shape:
+        raise ValueError(f"`free` must have the grid's shape {grid.shape}, but got {tuple(free.shape)}.")

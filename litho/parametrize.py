@@ -1,0 +1,112 @@
+"""Free variables and the mask they stand for.
+
+Variables are one number per pixel. A Gaussian filter makes them a smooth level field; the mask is where the field is
+positive. While optimising that step is a sigmoid; at the end the curve level = 0 is the mask's edge, at any resolution.
+
+    variables -> level (smooth) -> coverage (0..1, inside the free region)
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from litho.backend import Array, array_module, fft_of, positions, real_dtype
+from litho.fourier import band_transform
+from litho.grid import Grid
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """Periodic Gaussian filter; made by `gaussian_smoothing`. It is its own adjoint.
+
+    Parameters
+    ----------
+    transfer : (ny, nx // 2 + 1) real
+        what the filter does to each frequency of a real FFT
+    """
+
+    transfer: Array
+
+    def __call__(self, x: Array) -> Array:
+        """Return the filtered field, (..., ny, nx) real."""
+        fft = fft_of(array_module(x))
+        smooth = fft.irfftn(fft.rfftn(x, axes=(-2, -1)) * self.transfer, s=x.shape[-2:], axes=(-2, -1))
+        assert smooth.dtype == x.dtype
+        return smooth
+
+    adjoint = __call__
+
+
+def gaussian_smoothing(grid: Grid, sigma_nm: float, like: Array) -> Smoothing:
+    """Precompute a Gaussian filter.
+
+    Parameters
+    ----------
+    grid
+        of the fields to filter
+    sigma_nm
+        standard deviation; 0 leaves a field as it is
+    like
+        any array of the wanted library, device and precision
+    """
+    if not (math.isfinite(sigma_nm) and sigma_nm >= 0):
+        raise ValueError(f"`sigma_nm` must be a length of at least 0, but got {sigma_nm}.")
+    xp, (ny, nx) = array_module(like), grid.shape
+    rows = positions(ny, like)
+    ky = xp.where(rows < (ny + 1) // 2, rows, rows - ny) / grid.period_nm[0]
+    kx = positions(nx // 2 + 1, like) / grid.period_nm[1]
+    exponent = (-2 * math.pi**2 * sigma_nm**2) * (ky[:, None] ** 2 + kx[None, :] ** 2)
+    return Smoothing(xp.astype(xp.exp(exponent), real_dtype(like)))
+
+
+def mask_of_level(level: Array, steepness: float, free: Array | None = None) -> tuple[Array, Array]:
+    """Coverage of the mask that a level field stands for, as a smooth step.
+
+    Parameters
+    ----------
+    level : (..., ny, nx) real
+        positive inside the mask
+    steepness
+        slope of the sigmoid's argument over the level
+    free : (ny, nx) real in 0..1, optional
+        where the mask may be open; everywhere if not given
+
+    Returns
+    -------
+    coverage : (..., ny, nx) real, in 0..1
+    inside : (..., ny, nx) real
+        the sigmoid before `free`: what `mask_of_level_adjoint` needs
+    """
+    inside = 0.5 + 0.5 * array_module(level).tanh((0.5 * steepness) * level)
+    return (inside if free is None else inside * free), inside
+
+
+def mask_of_level_adjoint(coverage_bar: Array, inside: Array, steepness: float, free: Array | None = None) -> Array:
+    """Gradient with respect to `level`, from the one with respect to `coverage`."""
+    level_bar = coverage_bar * (steepness * inside * (1.0 - inside))
+    return level_bar if free is None else level_bar * free
+
+
+def resample(field: Array, shape: tuple[int, int]) -> Array:
+    """Fourier interpolation of a smooth periodic field onto another grid (ny, nx) of the same area, pixel centres both.
+
+    What the coarser of the two grids cannot carry is dropped.
+    """
+    if tuple(field.shape[-2:]) == tuple(shape):
+        return field
+    radius = tuple((min(n, m) - 1) // 2 for n, m in zip(field.shape[-2:], shape, strict=True))
+    pair = radius[0], radius[1]
+    half = band_transform((field.shape[-2], field.shape[-1]), pair, field)(field)
+    return band_transform(shape, pair, field).inverse(half)
+
+
+def block_mean(coverage: Array, shape: tuple[int, int]) -> Array:
+    """Return the coverage of larger pixels, exactly: the mean over the whole number of small ones in each."""
+    blocks = [n / m for n, m in zip(coverage.shape[-2:], shape, strict=True)]
+    if any(b != int(b) or b < 1 for b in blocks):
+        raise ValueError(f"`shape` must divide {tuple(coverage.shape[-2:])} pixels, but got {shape}.")
+    by, bx = (int(b) for b in blocks)
+    xp = array_module(coverage)
+    split = xp.reshape(coverage, (*coverage.shape[:-2], shape[0], by, shape[1], bx))
+    return xp.mean(split, axis=(-3, -1))
