@@ -57,6 +57,13 @@ def complex_dtype(x: Array) -> Any:
     return xp.complex64 if x.dtype in (xp.float32, xp.complex64) else xp.complex128
 
 
+def nbytes(x: Array) -> int:
+    """Return the memory that the entries of a real or complex floating array take."""
+    xp = array_module(x)
+    parts = 2 if xp.isdtype(x.dtype, "complex floating") else 1
+    return int(x.size) * parts * int(xp.finfo(real_dtype(x)).bits) // 8
+
+
 def like(values: Any, x: Array, dtype: Any = None) -> Array:
     """Return host `values` as an array in the library and on the device of `x`."""
     xp = array_module(x)
@@ -75,9 +82,12 @@ def zeros(shape: tuple[int, ...], x: Array) -> Array:
 
 
 def to_host(x: Array) -> np.ndarray[Any, Any]:
-    """Return `x` as a NumPy array; a copy only if it was on a GPU."""
-    if array_module(x).__name__ == "cupy":
+    """Return `x` as a NumPy array; a copy only if it was elsewhere than on the host."""
+    xp = array_module(x)
+    if xp.__name__ == "cupy":
         return np.asarray(x.get())
+    if xp.__name__ == "array_api_strict":
+        return np.asarray(x.to_device(xp.Device("CPU_DEVICE")))
     return np.asarray(x)
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from litho.backend import Array, array_module, complex_dtype, fft_of, positions, real_dtype, zeros
+from litho.backend import Array, array_module, complex_dtype, fft_of, nbytes, positions, real_dtype, zeros
 
 MATRIX_COST = 4.0
 """Columns of a matrix product that cost as much as one level of a real FFT, measured on a CPU (2048^2 pixels)."""
@@ -49,7 +49,7 @@ class BandTransform:
     @property
     def nbytes(self) -> int:
         """Memory of the precomputed waves."""
-        return sum(int(a.size) * a.dtype.itemsize for a in (self.x_waves, self.y_waves, self.ramp) if a is not None)
+        return sum(nbytes(a) for a in (self.x_waves, self.y_waves, self.ramp) if a is not None)
 
     def __call__(self, samples: Array) -> Array:
         """Return the half band of real samples.
@@ -237,8 +237,7 @@ def _complex(parts: Array) -> Array:
 def _both_sides(half: Array) -> Array:
     """Return how often each column of a half band stands in the full band: 1, 2, 2, ..."""
     xp = array_module(half)
-    count = xp.where(positions(half.shape[-1], half) > 0, 2.0, 1.0)
-    return xp.astype(count, real_dtype(half))
+    return 1 + xp.astype(positions(half.shape[-1], half) > 0, real_dtype(half))
 
 
 def _negate_rows(band: Array) -> Array:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from litho.backend import Array, array_module, to_host
 from litho.grid import Grid
 from litho.losses import epe, fidelity, pv_band
+from litho.mask import Mask
 from litho.model import PrintModel, print_mask, print_mask_adjoint, print_model
 from litho.optimize import LbfgsSettings, Objective, minimize
 from litho.parametrize import (
@@ -156,8 +157,9 @@ def ilt(
     grid: Grid,
     process: Process,
     kernels: tuple[Kernels, ...],
-    settings: IltSettings = IltSettings(),  # noqa: B008 - frozen
+    settings: IltSettings = IltSettings(),
     *,
+    mask: Mask = Mask(),
     probes: Array | None = None,
     free: Array | None = None,
     report: Report | None = None,
@@ -176,6 +178,8 @@ def ilt(
         one set per focus of `process`, for this field
     settings
         see `IltSettings`
+    mask
+        what is transmitted where; binary, drawn shapes open, if not given
     probes : (clips, ny, nx) real, optional
         nm^2 that a wrong print at each pixel costs; needed if the weight of `epe` is not 0
     free : (ny, nx) real in 0..1, optional
@@ -192,7 +196,7 @@ def ilt(
     history, asked = [], []
     level_x: Array = None
     for number, stage in enumerate(settings.stages):
-        problem = stage_problem(target, grid, process, kernels, settings, stage, probes=probes, free=free)
+        problem = stage_problem(target, grid, process, kernels, settings, stage, mask=mask, probes=probes, free=free)
         level_x = problem.start(settings) if level_x is None else resample(level_x, problem.model.mask_grid.shape)
 
         def progress(step: int, values: Array, number: int = number) -> bool:
@@ -262,13 +266,14 @@ def stage_problem(
     settings: IltSettings,
     stage: Stage,
     *,
+    mask: Mask = Mask(),
     probes: Array | None = None,
     free: Array | None = None,
 ) -> StageProblem:
     """Put a problem on the grid of one stage; arguments as in `ilt`."""
     coarse = grid.resampled(stage.pixel_nm)
     resist = Resist(process.resist.threshold, stage.resist_steepness)
-    model = print_model(coarse, Process(process.corners, resist), kernels, target)
+    model = print_model(coarse, Process(process.corners, resist), kernels, target, mask=mask)
     count = (coarse.shape[0] * coarse.shape[1]) / (grid.shape[0] * grid.shape[1])
     return StageProblem(
         model,

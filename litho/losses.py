@@ -1,7 +1,7 @@
 """What a mask is punished for, in nm^2 of wrongly printed area, each with its gradient.
 
-All take smooth prints (0..1 per pixel) and give `(value, gradient)`; leading axes are clips, and the value has one entry
-per clip, so that clips in a batch do not see each other.
+All take smooth prints (0..1 per pixel) and give `(value, gradient)`. Leading axes are clips, and the value has one
+entry for each, so that the clips of a batch do not see each other.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ def pv_band(printed: Array, pixel_area_nm2: float) -> tuple[Array, Array]:
     printed_bar : (corners, ..., ny, nx) real
     """
     xp = array_module(printed)
-    outer, inner = xp.argmax(printed, axis=0), xp.argmin(printed, axis=0)
-    spread = xp.max(printed, axis=0) - xp.min(printed, axis=0)
+    outer, inner = xp.max(printed, axis=0), xp.min(printed, axis=0)
+    spread = outer - inner
     pull = (2 * pixel_area_nm2) * spread
     printed_bar = zeros(printed.shape, printed)
     for corner in range(printed.shape[0]):
-        sign = xp.astype(outer == corner, printed.dtype) - xp.astype(inner == corner, printed.dtype)
-        printed_bar[corner, ...] = sign * pull
+        here = printed[corner, ...]
+        printed_bar[corner, ...] = (xp.astype(here == outer, pull.dtype) - xp.astype(here == inner, pull.dtype)) * pull
     return _area(spread * spread, pixel_area_nm2), printed_bar
 
 

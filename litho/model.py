@@ -1,6 +1,6 @@
 """The chain from a mask on a grid to what it prints at every corner, and back.
 
-    coverage -> half band -> aerial images (one per focus) -> exposed intensity (one per corner) -> prints
+    coverage -> half band -> transmission band -> aerial images (one per focus) -> exposed intensity (one per corner) -> prints
 
 Written out, forward from top to bottom, the adjoint from bottom to top. Mask and print may stand on different grids of
 the same field: both ends are exact at any pixel.
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from litho.backend import Array, array_module
 from litho.fourier import BandTransform, band_transform
 from litho.grid import Grid
+from litho.mask import Mask, transmission_band, transmission_band_adjoint
 from litho.process import Process, expose, expose_adjoint
 from litho.resist import develop, develop_adjoint
 from litho.socs import Kernels, SavedFields, image_band, image_band_adjoint
@@ -30,6 +31,8 @@ class PrintModel:
         corners and resist
     kernels
         one set per entry of `process.foci_nm`
+    mask
+        what is transmitted where
     to_band
         mask grid to the lens band
     to_print
@@ -40,6 +43,7 @@ class PrintModel:
     print_grid: Grid
     process: Process
     kernels: tuple[Kernels, ...]
+    mask: Mask
     to_band: BandTransform
     to_print: tuple[BandTransform, ...]
 
@@ -53,7 +57,13 @@ class SavedPrint:
 
 
 def print_model(
-    mask_grid: Grid, process: Process, kernels: tuple[Kernels, ...], like: Array, print_grid: Grid | None = None
+    mask_grid: Grid,
+    process: Process,
+    kernels: tuple[Kernels, ...],
+    like: Array,
+    *,
+    mask: Mask = Mask(),
+    print_grid: Grid | None = None,
 ) -> PrintModel:
     """Precompute the chain for one field.
 
@@ -67,6 +77,8 @@ def print_model(
         one set per entry of `process.foci_nm`, for this very field
     like
         any array of the wanted library, device and precision
+    mask
+        what is transmitted where; binary, drawn shapes open, if not given
     print_grid
         grid of images and prints; the mask's if not given
     """
@@ -80,6 +92,7 @@ def print_model(
         print_grid,
         process,
         tuple(k.like(like) for k in kernels),
+        mask,
         band_transform(mask_grid.shape, radius, like),
         tuple(band_transform(print_grid.shape, k.image_radius, like) for k in kernels),
     )
@@ -116,10 +129,10 @@ def aerial_images(coverage: Array, model: PrintModel) -> tuple[Array, tuple[Save
         what `aerial_images_adjoint` needs
     """
     xp = array_module(coverage)
-    mask_half = model.to_band(coverage)
+    mask_band = transmission_band(model.to_band(coverage), model.mask)
     intensities, saved = [], []
     for kernels, to_print in zip(model.kernels, model.to_print, strict=True):
-        intensity_half, fields = image_band(mask_half, kernels)
+        intensity_half, fields = image_band(mask_band, kernels)
         intensities.append(to_print.inverse(intensity_half))
         saved.append(fields)
     return xp.stack(intensities), tuple(saved)
@@ -127,11 +140,11 @@ def aerial_images(coverage: Array, model: PrintModel) -> tuple[Array, tuple[Save
 
 def aerial_images_adjoint(intensity_bar: Array, saved: tuple[SavedFields, ...], model: PrintModel) -> Array:
     """Gradient with respect to `coverage`, from the one with respect to `intensity`."""
-    mask_half_bar = sum(
+    mask_band_bar = sum(
         image_band_adjoint(to_print.inverse_adjoint(intensity_bar[focus, ...]), fields, kernels)
         for focus, (kernels, to_print, fields) in enumerate(zip(model.kernels, model.to_print, saved, strict=True))
     )
-    return model.to_band.adjoint(mask_half_bar)
+    return model.to_band.adjoint(transmission_band_adjoint(mask_band_bar, model.mask))
 
 
 def print_mask(coverage: Array, model: PrintModel) -> tuple[Array, SavedPrint]:

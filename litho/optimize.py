@@ -185,7 +185,8 @@ def _stopped(values: list[Array], settings: LbfgsSettings) -> bool:
 
 def _dot(a: Array, b: Array) -> Array:
     """Inner product of each clip, (clips,)."""
-    return array_module(a).sum(a * b, axis=(-2, -1))
+    xp, clips = array_module(a), a.shape[0]
+    return xp.matmul(xp.reshape(a, (clips, 1, -1)), xp.reshape(b, (clips, -1, 1)))[:, 0, 0]
 
 
 def _wide(per_clip: Array) -> Array:

@@ -3,7 +3,7 @@
 The mask's band times each kernel is a field of radius R; on a grid of n >= 4 R + 1 points its square does not alias,
 so the weighted sum of squares is the exact aerial image, which lives in the band of radius 2 R.
 
-    mask half band -> fields on the band grid -> intensity on the band grid -> intensity half band (radius 2 R)
+    mask band -> fields on the band grid -> intensity on the band grid -> intensity half band (radius 2 R)
 
 Each step's adjoint stands under it.
 """
@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from litho.backend import Array, array_module, complex_dtype, fft_of, like, real_dtype, to_host
-from litho.fourier import complete, crop, embed, fast_length, fold, half_band, half_band_adjoint
+from litho.backend import Array, array_module, complex_dtype, fft_of, like, nbytes, real_dtype, to_host
+from litho.fourier import crop, embed, fast_length, half_band, half_band_adjoint
 
 KEEP_FIELDS_BYTES = 512 * 2**20
 """Fields of one image up to this size are kept for the adjoint; larger ones are computed again."""
@@ -100,15 +100,15 @@ class SavedFields:
     fields: Array | None
 
 
-def image_band(mask_half: Array, kernels: Kernels) -> tuple[Array, SavedFields]:
+def image_band(mask_band: Array, kernels: Kernels) -> tuple[Array, SavedFields]:
     """Aerial image of masks, as its half band.
 
     Parameters
     ----------
-    mask_half : (..., 2 Ry + 1, Rx + 1) complex
-        half bands of real mask transmissions, of the kernels' radius
+    mask_band : (..., 2 Ry + 1, 2 Rx + 1) complex
+        full bands of mask transmissions, of the kernels' radius
     kernels
-        in the library and precision of `mask_half`
+        in the library and precision of `mask_band`
 
     Returns
     -------
@@ -117,21 +117,20 @@ def image_band(mask_half: Array, kernels: Kernels) -> tuple[Array, SavedFields]:
     saved
         what `image_band_adjoint` needs
     """
-    xp = array_module(mask_half)
-    band = complete(mask_half)
-    fields = _fields(band, kernels)
+    xp = array_module(mask_band)
+    fields = _fields(mask_band, kernels)
     weights = kernels.weights[:, None, None]
     intensity = xp.sum(weights * (xp.real(fields) ** 2 + xp.imag(fields) ** 2), axis=-3)
-    saved = SavedFields(band, fields if fields.size * fields.dtype.itemsize <= KEEP_FIELDS_BYTES else None)
+    saved = SavedFields(mask_band, fields if nbytes(fields) <= KEEP_FIELDS_BYTES else None)
     return half_band(intensity, kernels.image_radius), saved
 
 
 def image_band_adjoint(intensity_half_bar: Array, saved: SavedFields, kernels: Kernels) -> Array:
-    """Gradient with respect to `mask_half`, from the one with respect to `intensity_half`."""
+    """Gradient with respect to `mask_band`, from the one with respect to `intensity_half`."""
     fields = _fields(saved.mask_band, kernels) if saved.fields is None else saved.fields
     intensity_bar = half_band_adjoint(intensity_half_bar, kernels.band_shape)
     fields_bar = (2 * kernels.weights[:, None, None]) * (intensity_bar[..., None, :, :] * fields)
-    return fold(_fields_adjoint(fields_bar, kernels))
+    return _fields_adjoint(fields_bar, kernels)
 
 
 def _fields(band: Array, kernels: Kernels) -> Array:
