@@ -1,0 +1,105 @@
+"""Outlines of smooth fields as polygons, to a fraction of a pixel."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import contourpy
+import numpy as np
+from numpy.typing import NDArray
+
+from litho.grid import Grid
+from litho.raster import polygon_area_nm2
+
+Floats = NDArray[np.float64]
+
+
+def contours(field: NDArray[np.floating], grid: Grid, level: float = 0.0) -> list[Floats]:
+    """Return the outlines of the region where a field exceeds a level.
+
+    Parameters
+    ----------
+    field : (ny, nx) real
+        samples at pixel centres, smooth over a pixel; outside the field nothing exceeds the level, so that a region
+        that reaches the border ends on it (with its corners cut by half a pixel)
+    grid
+        of the samples
+    level
+        value on the outlines
+
+    Returns
+    -------
+    outlines
+        closed polygons (n, 2), points (x, y) in nm of the layout, the first not repeated; counter-clockwise around
+        the region and clockwise around its holes. Outlines do not cross. Vertices are where the field, linear
+        between neighbouring samples, takes the level
+    """
+    if field.shape != grid.shape:
+        raise ValueError(f"`field` must have the shape of `grid`, {grid.shape}, but got {field.shape}.")
+    if not np.isfinite(field).all():
+        raise ValueError("`field` must be finite, but got NaN or infinity.")
+    samples = _with_dark_border(np.asarray(field, dtype=np.float64), level)
+    x, y = ((np.arange(n + 2) - 0.5) * p for n, p in zip(grid.shape[::-1], grid.pixel_nm[::-1], strict=True))
+    generator = contourpy.contour_generator(
+        x + grid.origin_nm[0], y + grid.origin_nm[1], samples, line_type=contourpy.LineType.Separate
+    )
+    outlines = (_without_repeats(np.asarray(line)) for line in generator.lines(level))
+    return [outline for outline in outlines if len(outline) >= 3]
+
+
+def drop_specks(outlines: Sequence[Floats], min_area_nm2: float) -> list[Floats]:
+    """Return the outlines whose own area, of an island or of a hole, is at least `min_area_nm2`."""
+    return [outline for outline in outlines if abs(polygon_area_nm2(outline)) >= min_area_nm2]
+
+
+def simplify(polygon: Floats, tolerance_nm: float) -> Floats:
+    """Return a polygon with fewer of the same vertices, at least three.
+
+    No vertex left out is farther than `tolerance_nm` from the new outline (Douglas and Peucker, starting from a
+    triangle: the first vertex, the one farthest from it, and the one farthest from the line between them).
+
+    Parameters
+    ----------
+    polygon : (n, 2)
+        points (x, y) in nm, the first not repeated
+    tolerance_nm
+        largest distance
+    """
+    if not tolerance_nm >= 0:
+        raise ValueError(f"`tolerance_nm` must be at least 0, but got {tolerance_nm}.")
+    closed = np.concatenate([polygon, polygon[:1]])
+    farthest = int(np.argmax(np.hypot(*(polygon - polygon[0]).T)))
+    third = int(np.argmax(_distances(polygon, polygon[0], polygon[farthest])))
+    kept = {0, farthest, third}
+    chains = list(itertools.pairwise([*sorted(kept), len(polygon)]))
+    while chains:
+        first, last = chains.pop()
+        if last - first < 2:
+            continue
+        distances = _distances(closed[first + 1 : last], closed[first], closed[last])
+        worst = first + 1 + int(np.argmax(distances))
+        if distances[worst - first - 1] > tolerance_nm:
+            kept.add(worst)
+            chains += [(first, worst), (worst, last)]
+    return polygon[sorted(kept)]
+
+
+def _with_dark_border(field: Floats, level: float) -> Floats:
+    """Return the field with one more sample on each side, mirrored at the level, so that outlines close there."""
+    padded = np.pad(field, 1, mode="edge")
+    for edge in (padded[0], padded[-1], padded[1:-1, 0], padded[1:-1, -1]):
+        edge[...] = level - np.abs(edge - level)
+    return padded
+
+
+def _without_repeats(line: Floats) -> Floats:
+    """Return a line without points that repeat the one before; the first counts as following the last."""
+    return line[np.any(line != np.roll(line, 1, axis=0), axis=1)]
+
+
+def _distances(points: Floats, start: Floats, end: Floats) -> Floats:
+    """Return the distance of each point (n, 2) from the segment between two points."""
+    along = end - start
+    share = np.clip((points - start) @ along / max(float(along @ along), 1e-300), 0.0, 1.0)
+    return np.asarray(np.hypot(*(points - start - share[:, None] * along).T))
