@@ -11,7 +11,7 @@ from litho.grid import Grid
 from litho.mask import Mask, transmission_band
 from litho.pupil import Optics
 from litho.socs import Kernels, image_band
-from litho.tcc import socs_kernels
+from litho.tcc import MAX_ERROR, socs_kernels
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,9 @@ class AerialImage:
             place = xp.reshape(like(position, self.half, xp.float64), (-1,))
             turns = xp.remainder((place - origin) / period, 1.0)[:, None] * band_frequencies(r, self.half)[None, :]
             angle = (2 * xp.pi) * turns
-            waves.append(xp.astype(xp.astype(xp.cos(angle), xp.complex128) + 1j * xp.astype(xp.sin(angle), xp.complex128), dtype))
+            waves.append(
+                xp.astype(xp.astype(xp.cos(angle), xp.complex128) + 1j * xp.astype(xp.sin(angle), xp.complex128), dtype)
+            )
         along_x = xp.matmul(full, xp.matrix_transpose(waves[0]))  # (..., ky, points)
         return xp.astype(xp.real(xp.sum(xp.matrix_transpose(waves[1]) * along_x, axis=-2)), real_dtype(self.half))
 
@@ -77,7 +79,7 @@ def aerial_image(
     grid: Grid,
     defocus_nm: float = 0.0,
     mask: Mask = Mask(),
-    max_error: float = 1e-3,
+    max_error: float = MAX_ERROR,
 ) -> AerialImage:
     """Aerial image of a mask.
 
@@ -94,7 +96,7 @@ def aerial_image(
     mask
         what is transmitted where; binary, drawn shapes open, if not given
     max_error
-        share of the kernels' energy that may be left out
+        share of the kernels' energy that may be left out, see `litho.tcc.socs_kernels`
 
     Returns
     -------

@@ -46,9 +46,7 @@ class Mask:
         return cls(tone=tone)
 
     @classmethod
-    def attenuated(
-        cls, intensity: float = 0.06, phase_deg: float = 180.0, tone: str = "dark field"
-    ) -> Mask:
+    def attenuated(cls, intensity: float = 0.06, phase_deg: float = 180.0, tone: str = "dark field") -> Mask:
         """Return a phase-shifting mask whose absorber transmits `intensity` (a share) with `phase_deg`."""
         if not 0 <= intensity <= 1:
             raise ValueError(f"`intensity` must be a share in 0..1, but got {intensity}.")

@@ -2,7 +2,7 @@
 
 Each clip of a batch has its own history, its own step and its own line search, so that its path is the same in any
 batch. One evaluation serves all clips: those whose trial failed stay where they are and try a shorter step at the next.
-No decision needs the host, except the question whether all have stopped.
+A clip that gains no more stops for itself. No decision needs the host, except the question whether all have stopped.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class LbfgsSettings:
     shrink
         factor on the step after a failed trial
     tolerance
-        stop when no clip gained more than this share over `patience` steps; 0 never stops
+        a clip stops when it gained no more than this share over `patience` steps; 0 never stops
     patience
         steps over which the gain is taken
     """
@@ -98,13 +98,13 @@ def minimize(
     """
     xp = array_module(x)
     value, gradient = objective(x)
-    values, pairs = [value], list[Pair]()
+    values, pairs, active = [value], list[Pair](), xp.isfinite(value)
     downhill, scale = gradient, _reach(gradient, settings.first_step)
     for count in range(1, steps + 1):
         slope = _dot(gradient, downhill)
         trial = x - _wide(scale) * downhill
         trial_value, trial_gradient = objective(trial)
-        good = trial_value <= value - settings.decrease * scale * slope  # false for a NaN
+        good = active & (trial_value <= value - settings.decrease * scale * slope)  # false for a NaN
         pairs = [*pairs, _pair(trial - x, trial_gradient - gradient, good)][-settings.history :]
         x = xp.where(_wide(good), trial, x)
         gradient = xp.where(_wide(good), trial_gradient, gradient)
@@ -117,8 +117,10 @@ def minimize(
         downhill = xp.where(_wide(good), newest, downhill)
         scale = xp.where(good, full, scale * settings.shrink)
         values.append(value)
-        asked = progress is not None and progress(count, value)
-        if asked or _stopped(values, settings):
+        if progress is not None and progress(count, value):
+            break
+        active = active & ~_stalled(values, settings)
+        if settings.tolerance > 0 and not bool(to_host(xp.any(active))):
             break
     return x, values
 
@@ -175,12 +177,12 @@ def _reach(direction: Array, largest: float) -> Array:
     return largest / xp.where(peak > 0, peak, xp.ones_like(peak))
 
 
-def _stopped(values: list[Array], settings: LbfgsSettings) -> bool:
-    """Whether no clip gained more than the tolerance over the last steps."""
+def _stalled(values: list[Array], settings: LbfgsSettings) -> Array:
+    """Which clips gained no more than the tolerance over the last steps."""
+    newest, before = values[-1], values[-1 - min(settings.patience, len(values) - 1)]
     if len(values) <= settings.patience or settings.tolerance == 0:
-        return False
-    gain = to_host(values[-1 - settings.patience] - values[-1])
-    return bool((gain <= settings.tolerance * to_host(values[-1])).all())
+        return newest != newest
+    return before - newest <= settings.tolerance * newest
 
 
 def _dot(a: Array, b: Array) -> Array:

@@ -26,15 +26,18 @@ class Kernels:
     Parameters
     ----------
     spectra : (K, 2 Ry + 1, 2 Rx + 1) complex
-        orthogonal kernels of unit energy, unshifted frequencies in cycles per period
+        kernels of unit energy, unshifted frequencies in cycles per period
     weights : (K,) real
-        eigenvalues, largest first
+        share of each in the whole energy
     period_nm
         field (y, x) whose frequencies these are: they are right for no other
     defocus_nm
         position of the wafer from best focus
     truncation_error
         share of the kernels' whole energy that was dropped; None if the maker of the kernels does not say
+    background : (2 Ry + 1, 2 Rx + 1) real, or None
+        what the dropped kernels pass of each order: it is given back to the image as an even light, so that the mean
+        intensity stays exact
     """
 
     spectra: Array
@@ -42,6 +45,7 @@ class Kernels:
     period_nm: tuple[float, float]
     defocus_nm: float = 0.0
     truncation_error: float | None = None
+    background: Array | None = None
 
     def __post_init__(self) -> None:
         shape = tuple(self.spectra.shape)
@@ -81,7 +85,17 @@ class Kernels:
         error = self.truncation_error
         if error is not None:
             error = 1.0 - (1.0 - error) * float(weights[:count].sum() / weights.sum())
-        return replace(self, spectra=self.spectra[:count, ...], weights=self.weights[:count], truncation_error=error)
+        spectra, background = to_host(self.spectra), self.background
+        if background is not None:
+            dropped = (weights[count:, None, None] * abs(spectra[count:]) ** 2).sum(axis=0)
+            background = like(to_host(background) + dropped, background, background.dtype)
+        return replace(
+            self,
+            spectra=self.spectra[:count, ...],
+            weights=self.weights[:count],
+            truncation_error=error,
+            background=background,
+        )
 
     def like(self, x: Array) -> Kernels:
         """Return the same kernels in the library, precision and device of `x`."""
@@ -89,6 +103,7 @@ class Kernels:
             self,
             spectra=like(to_host(self.spectra), x, complex_dtype(x)),
             weights=like(to_host(self.weights), x, real_dtype(x)),
+            background=None if self.background is None else like(to_host(self.background), x, real_dtype(x)),
         )
 
 
@@ -122,6 +137,9 @@ def image_band(mask_band: Array, kernels: Kernels) -> tuple[Array, SavedFields]:
     weights = kernels.weights[:, None, None]
     intensity = xp.sum(weights * (xp.real(fields) ** 2 + xp.imag(fields) ** 2), axis=-3)
     saved = SavedFields(mask_band, fields if nbytes(fields) <= KEEP_FIELDS_BYTES else None)
+    if kernels.background is not None:
+        lost = kernels.background * (xp.real(mask_band) ** 2 + xp.imag(mask_band) ** 2)
+        intensity = intensity + xp.sum(lost, axis=(-2, -1), keepdims=True)
     return half_band(intensity, kernels.image_radius), saved
 
 
@@ -130,7 +148,11 @@ def image_band_adjoint(intensity_half_bar: Array, saved: SavedFields, kernels: K
     fields = _fields(saved.mask_band, kernels) if saved.fields is None else saved.fields
     intensity_bar = half_band_adjoint(intensity_half_bar, kernels.band_shape)
     fields_bar = (2 * kernels.weights[:, None, None]) * (intensity_bar[..., None, :, :] * fields)
-    return _fields_adjoint(fields_bar, kernels)
+    band_bar = _fields_adjoint(fields_bar, kernels)
+    if kernels.background is None:
+        return band_bar
+    even_bar = array_module(band_bar).sum(intensity_bar, axis=(-2, -1), keepdims=True)
+    return band_bar + (2 * kernels.background * even_bar) * saved.mask_band
 
 
 def _fields(band: Array, kernels: Kernels) -> Array:

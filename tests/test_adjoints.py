@@ -43,7 +43,9 @@ def kernels(xp: Any, defocus_nm: float = 0.0) -> Kernels:
     local = np.random.default_rng(int(defocus_nm) + 1)
     shape = (3, 2 * RADIUS[0] + 1, 2 * RADIUS[1] + 1)
     spectra = local.standard_normal(shape) + 1j * local.standard_normal(shape)
-    return Kernels(xp(spectra / 8), xp(np.array([1.0, 0.6, 0.2])), PERIOD_NM, defocus_nm)
+    return Kernels(
+        xp(spectra / 8), xp(np.array([1.0, 0.6, 0.2])), PERIOD_NM, defocus_nm, None, xp(local.random(shape[1:]))
+    )
 
 
 def model(xp: Any) -> Any:
@@ -77,9 +79,7 @@ LINEAR = {
     "band transform by matrices": Linear(
         pair_of(band((21, 22), "matrix")), lambda: real(2, 21, 22), lambda: complex_(2, 7, 5)
     ),
-    "band transform by fft": Linear(
-        pair_of(band((21, 22), "fft")), lambda: real(2, 21, 22), lambda: complex_(2, 7, 5)
-    ),
+    "band transform by fft": Linear(pair_of(band((21, 22), "fft")), lambda: real(2, 21, 22), lambda: complex_(2, 7, 5)),
     "inverse band transform by matrices": Linear(
         inverse_of(band((21, 22), "matrix")), lambda: complex_(7, 5), lambda: real(21, 22)
     ),

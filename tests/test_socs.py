@@ -75,6 +75,14 @@ def test_truncation_adds_the_dropped_share_to_the_stated_error(rng: np.random.Ge
     assert base.truncated(2).truncation_error is None
 
 
+def test_what_truncation_drops_is_given_back_on_the_mean(rng: np.random.Generator, xp: Any) -> None:
+    base = random_kernels(rng, (3, 2))
+    kernels = Kernels(base.spectra, base.weights, base.period_nm, background=rng.random((7, 5)))
+    band = xp(rng.standard_normal((7, 5)) + 1j * rng.standard_normal((7, 5)))
+    whole, part = (to_host(socs.image_band(band, k.like(xp(np.zeros(1))))[0]) for k in (kernels, kernels.truncated(2)))
+    assert abs(whole[0, 0] - part[0, 0]) < 1e-12 * abs(whole[0, 0])
+
+
 def test_kernels_of_the_wrong_shape_are_refused(rng: np.random.Generator) -> None:
     good = random_kernels(rng, (3, 3))
     with pytest.raises(ValueError, match="`spectra` must have shape"):
