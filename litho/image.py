@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
 from litho.backend import Array, array_module, complex_dtype, like, real_dtype
-from litho.fourier import band_frequencies, band_transform, complete, positions
+from litho.fourier import band_frequencies, band_transform, complete
 from litho.grid import Grid
 from litho.mask import Mask, transmission_band
 from litho.pupil import Optics
@@ -64,11 +65,7 @@ class AerialImage:
             (y_nm, self.grid.origin_nm[1], self.grid.period_nm[0], radius[0]),
         ):
             place = xp.reshape(like(position, self.half, xp.float64), (-1,))
-            turns = xp.remainder((place - origin) / period, 1.0)[:, None] * band_frequencies(r, self.half)[None, :]
-            angle = (2 * xp.pi) * turns
-            waves.append(
-                xp.astype(xp.astype(xp.cos(angle), xp.complex128) + 1j * xp.astype(xp.sin(angle), xp.complex128), dtype)
-            )
+            waves.append(xp.astype(_waves((place - origin) / period, band_frequencies(r, self.half)), dtype))
         along_x = xp.matmul(full, xp.matrix_transpose(waves[0]))  # (..., ky, points)
         return xp.astype(xp.real(xp.sum(xp.matrix_transpose(waves[1]) * along_x, axis=-2)), real_dtype(self.half))
 
@@ -109,3 +106,10 @@ def aerial_image(
     half = band_transform(grid.shape, kernels.radius, coverage)(coverage)
     intensity_half, _ = image_band(transmission_band(half, mask), kernels)
     return AerialImage(intensity_half, grid, kernels)
+
+
+def _waves(turns: Array, frequencies: Array) -> Array:
+    """Return exp(2 pi i k t), (len(t), len(k)) complex128."""
+    xp = array_module(turns)
+    angle = (2 * math.pi) * xp.remainder(turns[:, None] * frequencies[None, :], 1.0)
+    return xp.astype(xp.cos(angle), xp.complex128) + 1j * xp.astype(xp.sin(angle), xp.complex128)

@@ -1,8 +1,9 @@
 """Kernels in `.npz` files: those of the ICCAD-2013 contest, and our own in the same form.
 
 For each condition NAME a file holds `NAME_kernels` (K, 2 Ry + 1, 2 Rx + 1), complex, frequency (0, 0) in the middle,
-and `NAME_weights` (K,). Ours add `period_nm` (y, x), `NAME_defocus_nm`, `NAME_truncation_error` and, frequency (0, 0)
-in the middle too, `NAME_background` (2 Ry + 1, 2 Rx + 1). A file without them is taken for the contest's: a field of 2048 nm, conditions `focus` and `defocus`.
+and `NAME_weights` (K,). Ours add `period_nm` (y, x), `NAME_defocus_nm`, `NAME_truncation_error` and, centred likewise,
+`NAME_background` (2 Ry + 1, 2 Rx + 1). A file without them is taken for the contest's: a field of 2048 nm, conditions
+`focus` and `defocus`.
 
 The contest's intensities are not relative to the clear field (an open mask gives about 0.95 in focus), and its dose
 multiplies the mask's amplitude, so that intensity goes with its square. Weights are kept as they are; whoever scores

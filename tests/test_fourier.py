@@ -29,7 +29,7 @@ COEFFICIENTS = {(0, 0): 0.7, (1, 2): 0.3 - 0.2j, (-2, 1): 0.1j, (2, 0): -0.25 + 
 
 @pytest.mark.parametrize("method", ["matrix", "fft"])
 @pytest.mark.parametrize("shape", [(7, 9), (16, 12), (33, 40)])
-def test_spectrum_of_plane_waves_is_their_coefficients_on_any_grid(method: str, shape: tuple[int, int], xp: Any) -> None:
+def test_the_spectrum_of_plane_waves_is_their_coefficients(method: str, shape: tuple[int, int], xp: Any) -> None:
     field = xp(plane_waves(Grid(shape, (1.0, 1.0)), COEFFICIENTS))
     full = to_host(fourier.complete(fourier.band_transform(shape, (3, 3), field, method)(field)))
     expected = np.zeros((7, 7), complex)
