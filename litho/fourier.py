@@ -100,7 +100,8 @@ def band_transform(shape: tuple[int, int], radius: tuple[int, int], x: Array, me
     Parameters
     ----------
     shape
-        pixels (ny, nx); at least 2 R + 1 on either axis
+        pixels (ny, nx). Fewer than 2 R + 1 on either axis cannot tell the frequencies apart: `inverse` and its adjoint
+        are still exact, the forward transform is aliased
     radius
         largest frequency (Ry, Rx)
     x
@@ -112,13 +113,13 @@ def band_transform(shape: tuple[int, int], radius: tuple[int, int], x: Array, me
     -------
     BandTransform
     """
-    for n, r in zip(shape, radius, strict=True):
-        if n < 2 * r + 1:
-            raise ValueError(f"`shape` must hold 2 R + 1 = {2 * r + 1} samples on either axis, but got {shape}.")
     if method not in ("auto", "matrix", "fft"):
         raise ValueError(f"`method` must be 'auto', 'matrix' or 'fft', but got {method!r}.")
+    coarse = any(n < 2 * r + 1 for n, r in zip(shape, radius, strict=True))
+    if coarse and method == "fft":
+        raise ValueError(f"`shape` must hold 2 R + 1 samples for R = {radius}, but got {shape}.")
     if method == "auto":
-        method = "matrix" if radius[1] + 1 < MATRIX_COST * math.log2(shape[0] * shape[1]) else "fft"
+        method = "matrix" if coarse or radius[1] + 1 < MATRIX_COST * math.log2(shape[0] * shape[1]) else "fft"
     ky, kx = band_frequencies(radius[0], x), positions(radius[1] + 1, x)
     ramp = _wave(ky, 1, shape[0], x)[:, :1] * _wave(kx, 1, shape[1], x)[:, 0]
     if method == "fft":

@@ -103,6 +103,8 @@ def aerial_image(
     if tuple(coverage.shape[-2:]) != grid.shape:
         raise ValueError(f"`coverage` must end in the grid's shape {grid.shape}, but got {tuple(coverage.shape)}.")
     kernels = socs_kernels(optics, grid.period_nm, defocus_nm, max_error=max_error).like(coverage)
+    if any(n < 2 * r + 1 for n, r in zip(grid.shape, kernels.radius, strict=True)):
+        raise ValueError(f"`grid` must resolve the lens band {kernels.radius}, but got {grid}.")
     half = band_transform(grid.shape, kernels.radius, coverage)(coverage)
     intensity_half, _ = image_band(transmission_band(half, mask), kernels)
     return AerialImage(intensity_half, grid, kernels)

@@ -109,6 +109,8 @@ def check_kernels(kernels: tuple[Kernels, ...], process: Process, grid: Grid) ->
             )
         if k.radius != kernels[0].radius:
             raise ValueError(f"`kernels` must share one band, but got radii {[k.radius for k in kernels]}.")
+    if any(n < 2 * r + 1 for n, r in zip(grid.shape, kernels[0].radius, strict=True)):
+        raise ValueError(f"`mask_grid` must resolve the lens band {kernels[0].radius}, but got {grid}.")
 
 
 def aerial_images(coverage: Array, model: PrintModel) -> tuple[Array, tuple[SavedFields, ...]]:

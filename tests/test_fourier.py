@@ -62,9 +62,17 @@ def test_both_methods_agree_in_single_precision_to_its_rounding(rng: np.random.G
     assert np.max(np.abs(a - b)) < 3e-7
 
 
-def test_a_band_wider_than_its_grid_is_refused() -> None:
-    with pytest.raises(ValueError, match="`shape` must hold 2 R"):
-        fourier.band_transform((6, 9), (3, 3), np.zeros(1))
+def test_a_field_is_exact_on_a_grid_too_coarse_for_its_band(xp: Any) -> None:
+    fine, coarse = (15, 9), (5, 3)  # the centre of a coarse pixel is that of its middle fine one
+    field = xp(plane_waves(Grid(fine, (1.0, 1.0)), COEFFICIENTS))
+    half = fourier.band_transform(fine, (3, 3), field)(field)
+    values = to_host(fourier.band_transform(coarse, (3, 3), field).inverse(half))
+    assert np.max(np.abs(values - to_host(field)[1::3, 1::3])) < 1e-14
+
+
+def test_an_fft_of_a_band_wider_than_its_grid_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"`shape` must hold 2 R \+ 1 samples"):
+        fourier.band_transform((6, 9), (3, 3), np.zeros(1), "fft")
 
 
 @pytest.mark.parametrize(("n", "expected"), [(1, 1), (11, 12), (69, 70), (109, 112), (121, 125), (217, 224)])

@@ -67,6 +67,8 @@ def test_kernels_for_another_field_or_focus_are_refused(kernels: Any) -> None:
         print_model(GRID, PROCESS, kernels[:1], np.zeros(1))
     with pytest.raises(ValueError, match="`print_grid` must cover the mask's field"):
         print_model(GRID, PROCESS, kernels, np.zeros(1), print_grid=Grid.square(960, 4))
+    with pytest.raises(ValueError, match="`mask_grid` must resolve the lens band"):
+        print_model(GRID.resampled(80), PROCESS, kernels, np.zeros(1))
     narrow = replace(kernels[1], spectra=kernels[1].spectra[:, :3, :3])
     with pytest.raises(ValueError, match="`kernels` must share one band"):
         print_model(GRID, PROCESS, (kernels[0], narrow), np.zeros(1))

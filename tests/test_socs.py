@@ -45,10 +45,10 @@ def test_the_band_limited_image_equals_the_full_grid_image(rng: np.random.Genera
 
 @pytest.mark.data
 def test_a_contest_clip_in_single_precision_equals_the_full_grid_image_to_2e_6(data_dir: Any) -> None:
+    from litho.grid import Grid
     from litho.kernel_files import read_kernels
     from litho.layout import read_layout
     from litho.raster import coverage
-    from litho.grid import Grid
 
     layout = read_layout(data_dir / "iccad13" / "glp" / "M1_test1.glp")
     mask = coverage(layout.polygons(), Grid.square(2048, 1, (-512, -512)), np.float32)
