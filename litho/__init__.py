@@ -46,6 +46,7 @@ _HOME = {
     "Source": "source",
     "Stage": "ilt",
     "aerial_image": "image",
+    "contours": "contour",
     "coverage": "raster",
     "evaluate": "metrics",
     "ilt": "ilt",
@@ -58,6 +59,7 @@ _HOME = {
 __all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604 - every name is a string
 
 if TYPE_CHECKING:
+    from litho.contour import contours
     from litho.grid import Grid
     from litho.ilt import IltResult, IltSettings, LossWeights, Stage, ilt
     from litho.image import AerialImage, aerial_image

@@ -1,0 +1,124 @@
+"""The command line. What computes is imported inside the commands, so that help appears at once.
+
+Exit codes: 0 done; 2 wrong input, said in one sentence on stderr; 130 stopped by Ctrl-C (once: the best masks so far
+are written; twice: nothing is).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="litho",
+    help="Open computational lithography: what a photomask prints, and the mask that prints what was drawn.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Device(StrEnum):
+    """Where to compute."""
+
+    auto = "auto"
+    cpu = "cpu"
+    gpu = "gpu"
+
+
+Layouts = Annotated[
+    list[Path], typer.Argument(metavar="LAYOUT...", help="GDS, OASIS (both also as .gz) or GLP files, one clip each.")
+]
+LayerName = Annotated[str | None, typer.Option("--layer", help="Such as 1/0; needed if a file has several.")]
+RecipeName = Annotated[str, typer.Option("--recipe", help="A recipe's name (see litho info) or a TOML file.")]
+KernelFile = Annotated[Path | None, typer.Option("--kernels", help="Kernel file, for recipes that take one.")]
+OutFolder = Annotated[Path, typer.Option("--out", help="Folder for results; one below it per clip if several.")]
+DeviceName = Annotated[Device, typer.Option("--device", help="Where to compute; auto takes a GPU if there is one.")]
+Window = Annotated[
+    str | None, typer.Option("--window", metavar="X0,Y0,X1,Y1", help="Cut layouts at this box, in layout nm.")
+]
+Repair = Annotated[bool, typer.Option("--repair", help="Fill self-crossing polygons instead of refusing them.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from litho.info import program_version
+
+        typer.echo(f"litho {program_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def ilt(
+    layouts: Layouts,
+    layer: LayerName = None,
+    recipe: RecipeName = "default",
+    kernels: KernelFile = None,
+    out: OutFolder = Path("out"),
+    device: DeviceName = Device.auto,
+    window: Window = None,
+    repair: Repair = False,
+) -> None:
+    """Correct layouts: find the curvilinear mask that prints what they draw.
+
+    Several layouts are optimised together, as one batch. Ctrl-C stops and writes the best masks so far.
+    """
+    from litho.commands import Request, run_ilt
+
+    raise typer.Exit(run_ilt(Request(layouts, layer, recipe, kernels, out, device.value, window, repair)))
+
+
+@app.command()
+def simulate(
+    layouts: Layouts,
+    mask: Annotated[
+        Path | None,
+        typer.Option("--mask", help="Mask to simulate (mask.npz, or a layout); the layout is then its target."),
+    ] = None,
+    mask_layer: Annotated[
+        str | None, typer.Option("--mask-layer", help="Layer of a --mask layout; 2/0 in files of litho ilt.")
+    ] = None,
+    layer: LayerName = None,
+    recipe: RecipeName = "default",
+    kernels: KernelFile = None,
+    out: OutFolder = Path("out"),
+    device: DeviceName = Device.auto,
+    window: Window = None,
+    repair: Repair = False,
+) -> None:
+    """Show what masks print as they are: aerial image, resist contours, process window.
+
+    Without --mask each layout is taken as the mask itself: what happens without correction.
+    """
+    from litho.commands import Request, run_simulate
+
+    request = Request(layouts, layer, recipe, kernels, out, device.value, window, repair)
+    raise typer.Exit(run_simulate(request, mask, mask_layer))
+
+
+@app.command()
+def info(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show devices, libraries, recipes and sample layouts, and which backend would be used."""
+    from litho.terminal import show_info
+
+    show_info(as_json)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,181 @@
+"""From a job to results: correct masks, or simulate them as they are.
+
+    for result in correct(job): ...
+    for result in simulate(job): ...
+
+Clips are optimised together, as one batch, unless memory forbids; results come one by one, as they are finished.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.ndimage
+from numpy.typing import NDArray
+
+from litho.backend import Array, resolve_device, synchronize, to_device, to_host
+from litho.finish import Found, Printer, finished
+from litho.ilt import IltResult, StageHistory, ilt
+from litho.info import free_bytes
+from litho.job import Clip, Job
+from litho.metrics import epe_sites
+from litho.result import ClipResult
+
+MEMORY_SHARE = 0.5
+"""A batch may take this much of the memory that is free."""
+
+
+@dataclass(frozen=True, eq=False)
+class Update:
+    """Where a correction stands.
+
+    Parameters
+    ----------
+    clips
+        numbers of the clips in the present batch
+    stage
+        from 0
+    step
+        of the stage, from 1
+    losses : (clips,)
+        weighted loss of each clip, nm^2
+    """
+
+    clips: range
+    stage: int
+    step: int
+    losses: NDArray[Any]
+
+
+Report = Callable[[Update], bool]
+"""called after each step; True stops, the best masks so far are kept"""
+
+
+def correct(job: Job, device: str = "auto", report: Report | None = None) -> Iterator[ClipResult]:
+    """Find the mask of every clip.
+
+    Parameters
+    ----------
+    job
+        see `litho.job.prepare`
+    device
+        "cpu", "gpu" or "auto"
+    report
+        see `Report`. If it stops, clips of batches that have not begun are left out
+
+    Yields
+    ------
+    ClipResult
+        of one clip after the other, in order
+    """
+    device = resolve_device(device)
+    printer = Printer(job, device)
+    for batch in batches(job, device):
+        clips = job.clips[batch.start : batch.stop]
+        begin = time.perf_counter()
+        result = _optimised(job, clips, batch, device, report)
+        seconds = (time.perf_counter() - begin) / len(clips)
+        for number, clip in enumerate(clips):
+            history = tuple(StageHistory(h.stage, to_host(h.values[:, number : number + 1])) for h in result.history)
+            level = to_host(result.level[number, ...])
+            found = Found(level, history, seconds, len(clips), result.stopped_early)
+            yield finished(clip, found, printer)
+        if result.stopped_early:
+            return
+
+
+def simulate(
+    job: Job, masks: Sequence[NDArray[np.floating[Any]]] | None = None, device: str = "auto"
+) -> Iterator[ClipResult]:
+    """Find what masks print as they are.
+
+    Parameters
+    ----------
+    job
+        see `litho.job.prepare`; its clips are the targets
+    masks
+        one (ny, nx) coverage for each clip, on its grid; the targets themselves if not given
+    device
+        "cpu", "gpu" or "auto"
+
+    Yields
+    ------
+    ClipResult
+        of one clip after the other, in order; its `history` is empty
+    """
+    printer = Printer(job, resolve_device(device))
+    for number, clip in enumerate(job.clips):
+        mask = clip.coverage() if masks is None else np.asarray(masks[number], dtype=np.float32)
+        outlines = clip.polygons if masks is None else None
+        yield finished(clip, Found(mask - 0.5, coverage=mask, outlines=outlines), printer)
+
+
+def batches(job: Job, device: str) -> list[range]:
+    """Cut a job's clips into batches that fit into memory.
+
+    A clip is taken to need 8 float32 arrays on the scoring grid, 30 + 2 `history` on the finest grid of a stage, and
+    three complex64 fields per kernel and focus on the band grid; a batch may take `MEMORY_SHARE` of what is free. A
+    free region belongs to one clip, so clips with one are batches of their own.
+    """
+    count = len(job.clips)
+    size = max(1, int(MEMORY_SHARE * free_bytes(device) / bytes_per_clip(job)))
+    if job.recipe.mask.free_margin_nm is not None:
+        size = 1
+    return [range(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def bytes_per_clip(job: Job) -> int:
+    """Return the memory that the correction of one clip is taken to need; see `batches`."""
+    ny, nx = job.clips[0].grid.shape
+    settings = job.recipe.ilt
+    finest = min(stage.pixel_nm for stage in settings.stages) / job.recipe.field.pixel_nm
+    coarse = ny * nx / finest**2 * (30 + 2 * settings.optimizer.history)
+    fields = sum(3 * 2 * len(k.weights) * k.band_shape[0] * k.band_shape[1] for k in job.kernels)
+    return int(4 * (8 * ny * nx + coarse + fields))
+
+
+def probe_costs(target: NDArray[np.bool_], job: Job) -> NDArray[np.float32]:
+    """Return what a wrong print at each pixel costs, (ny, nx) in nm^2: the edge placement rule's points, in and out."""
+    grid = job.clips[0].grid
+    sites = epe_sites(target, grid.pixel_nm, job.recipe.epe)
+    costs = np.zeros(grid.shape, np.float32)
+    for points in (sites.inside, sites.outside):
+        np.add.at(costs, (points[:, 0], points[:, 1]), job.recipe.probes.cost_nm2)
+    return costs
+
+
+def _optimised(job: Job, clips: Sequence[Clip], batch: range, device: str, report: Report | None) -> IltResult:
+    target = np.stack([clip.coverage() for clip in clips])
+    probes = None
+    if job.recipe.ilt.weights.epe > 0:
+        probes = to_device(np.stack([probe_costs(t >= 0.5, job) for t in target]), device)
+
+    def progress(stage: int, step: int, values: Array) -> bool:
+        return report is not None and report(Update(batch, stage, step, to_host(values)))
+
+    result = ilt(
+        to_device(target, device),
+        clips[0].grid,
+        job.process,
+        job.kernels,
+        job.recipe.ilt,
+        mask=job.mask,
+        probes=probes,
+        free=_free_region(target, job, device),
+        report=progress,
+    )
+    synchronize(result.level)
+    return result
+
+
+def _free_region(target: NDArray[np.float32], job: Job, device: str) -> Array | None:
+    """Return where the mask may be open, (ny, nx): within the recipe's margin of the one clip's target."""
+    margin = job.recipe.mask.free_margin_nm
+    if margin is None:
+        return None
+    distance = scipy.ndimage.distance_transform_edt(target[0] <= 0, sampling=job.clips[0].grid.pixel_nm)
+    return to_device((distance <= margin).astype(np.float32), device)

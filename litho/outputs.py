@@ -1,0 +1,168 @@
+"""The folder that a job leaves: mask, figures, recipe, pictures and report of each clip.
+
+Everything is written to a hidden folder first and renamed file by file, `metrics.json` last: a folder with that file
+is complete, and a job that fails leaves nothing half-written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import gdstk
+import numpy as np
+import tomli_w
+
+from litho.cells import Floats, Layer
+from litho.curves import Curve
+from litho.io.atomic import atomic_path
+from litho.io.write import write_oasis
+from litho.polygons import RESOLUTION
+from litho.raster import polygon_area_nm2
+from litho.result import ClipResult
+
+TARGET_LAYER: Layer = (1, 0)
+MASK_LAYER: Layer = (2, 0)
+FIRST_PRINT_LAYER = 10
+"""Layer of what the nominal corner prints; the other corners follow."""
+
+LAST = "metrics.json"
+"""The file that appears last."""
+
+
+def check_writable(folder: Path) -> None:
+    """Raise `OSError` unless a folder can be written in, or made; leaves nothing behind."""
+    existing = folder
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    if not existing.is_dir():
+        raise OSError(f"`out` must be a folder, but {existing} is a file.")
+    try:
+        tempfile.TemporaryFile(dir=existing).close()
+    except OSError as error:
+        raise OSError(f"`out` must be a folder that can be written in, but {folder}: {error.strerror}.") from error
+
+
+def write_result(result: ClipResult, folder: str | os.PathLike[str]) -> list[Path]:
+    """Write everything about one clip.
+
+    Parameters
+    ----------
+    result
+        of one clip
+    folder
+        made if it is not there; files of the same names are replaced
+
+    Returns
+    -------
+    paths
+        of the files, in the order of their names
+    """
+    from litho.pictures import draw_all  # matplotlib is slow to import
+    from litho.report import write_report
+
+    with _staged(Path(folder)) as stage:
+        np.savez_compressed(
+            stage / "mask.npz",
+            mask=result.mask,
+            pixel_nm=np.array(result.grid.pixel_nm),
+            origin_nm=np.array(result.grid.origin_nm),
+        )
+        write_polygons(result, stage / "mask.oas")
+        (stage / "recipe.toml").write_text(tomli_w.dumps(result.recipe), encoding="utf-8")
+        draw_all(result, stage)
+        write_report(result, stage / "report.html")
+        (stage / LAST).write_text(_json(figures(result)), encoding="utf-8")
+        return [Path(folder) / name for name in sorted(os.listdir(stage))]
+
+
+def figures(result: ClipResult) -> dict[str, Any]:
+    """Return what `metrics.json` holds."""
+    return {"clip": result.name, **result.metrics, **result.info, "layers": layer_names(result)}
+
+
+def layer_names(result: ClipResult) -> dict[str, str]:
+    """Return what is on each layer of `mask.oas`."""
+    prints = {f"{FIRST_PRINT_LAYER + k}/0": f"print at {label}" for k, label in enumerate(result.corner_labels)}
+    return {"1/0": "target", "2/0": "mask", **prints}
+
+
+def write_polygons(result: ClipResult, path: Path) -> None:
+    """Write target, mask and prints as OASIS; control points of the mask's curves are a property of its polygons."""
+    mask, texts = joined(result.mask_polygons, result.curves)
+    layers: dict[Layer, Sequence[Floats]] = {TARGET_LAYER: result.target_polygons, MASK_LAYER: mask}
+    for number, outlines in enumerate(result.print_polygons):
+        layers[FIRST_PRINT_LAYER + number, 0] = joined(outlines, (None,) * len(outlines))[0]
+    dbu_nm = float(result.recipe["output"]["dbu_nm"])
+    write_oasis(path, layers, dbu_nm, curves={MASK_LAYER: texts}, cell=_cell_name(result.name))
+
+
+def joined(outlines: Sequence[Floats], curves: Sequence[Curve | None]) -> tuple[list[Floats], list[str | None]]:
+    """Return polygons whose holes are joined to their outline by a cut, and their curves as text.
+
+    Parameters
+    ----------
+    outlines
+        counter-clockwise around islands, clockwise around holes
+    curves
+        one per outline, or None; the text of a polygon with holes holds all of its curves, separated by " | "
+    """
+    areas = [polygon_area_nm2(outline) for outline in outlines]
+    islands = [k for k, area in enumerate(areas) if area > 0]
+    shapes = {k: _polygon(outlines[k]) for k in islands}
+    holes: dict[int, list[int]] = {k: [] for k in islands}
+    for hole in (k for k, area in enumerate(areas) if area < 0):
+        around = [k for k in islands if areas[k] > -areas[hole] and shapes[k].contain(tuple(outlines[hole][0]))]
+        if around:
+            holes[min(around, key=lambda k: areas[k])].append(hole)
+    polygons: list[Floats] = []
+    texts: list[str | None] = []
+    for island in islands:
+        parts = [outlines[island]]
+        if holes[island]:
+            cut = gdstk.boolean(shapes[island], [_polygon(outlines[k]) for k in holes[island]], "not", RESOLUTION)
+            parts = [np.asarray(part.points) for part in cut]
+        members = [curve for k in (island, *holes[island]) if (curve := curves[k]) is not None]
+        polygons += parts
+        texts += [" | ".join(curve.to_text() for curve in members) or None, *[None] * (len(parts) - 1)]
+    return polygons, texts
+
+
+def _polygon(outline: Any) -> gdstk.Polygon:
+    return gdstk.Polygon(outline)
+
+
+def write_summary(results: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write the figures of several clips, and their averages, as JSON."""
+    names = ("L2", "PVB", "EPE", "seconds")
+    average = {name: float(np.mean([float(r[name]) for r in results])) for name in names}
+    with atomic_path(path) as temporary:
+        temporary.write_text(_json({"average": average, "clips": list(results)}), encoding="utf-8")
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, indent=2, allow_nan=False) + "\n"
+
+
+def _cell_name(name: str) -> str:
+    """Return a name that every reader of OASIS takes."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "_-.$") else "_" for c in name) or "TOP"
+
+
+@contextmanager
+def _staged(folder: Path) -> Iterator[Path]:
+    """Yield a hidden folder; its files move to `folder` if the block succeeds, else they go."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stage = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
+    try:
+        yield stage
+        for name in sorted(os.listdir(stage), key=lambda n: (n == LAST, n)):
+            os.replace(stage / name, folder / name)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)

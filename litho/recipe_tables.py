@@ -1,0 +1,288 @@
+"""Tables of a recipe that have no dataclass of the numerical core behind them.
+
+Each checks itself as it is read, and its `build` gives what the core takes. Keys carry their unit; the text beside a
+key is its documentation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from litho.mask import Mask
+from litho.process import Corner, Process
+from litho.pupil import Optics
+from litho.resist import Resist
+from litho.source import Source
+from litho.tcc import MAX_ERROR
+
+Length = Annotated[float, Field(gt=0)]
+
+
+class Table(BaseModel):
+    """A table of a recipe: unknown keys are refused, numbers are numbers, and nothing changes once it is read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class FieldTable(Table):
+    """The periodic field around a clip: of a given size, or as large as the clip and a halo need.
+
+    Parameters
+    ----------
+    pixel_nm
+        of the scoring grid: mask, prints and metrics
+    size_nm
+        width and height (x, y) of a field of given size
+    offset_nm
+        where the layout's (0, 0), or the lower left corner of a window, lies in a field of given size, from its lower
+        left corner (x, y); the clip is centred if it is left out
+    halo_nm
+        distance from the clip to the field's border where the clip sets the size: at least the optical ambit
+    """
+
+    pixel_nm: Length = 1.0
+    size_nm: tuple[Length, Length] | None = None
+    offset_nm: tuple[float, float] | None = None
+    halo_nm: Annotated[float, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Self:
+        if (self.size_nm is None) == (self.halo_nm is None):
+            raise ValueError("exactly one of `size_nm` and `halo_nm` must be given")
+        if self.offset_nm is not None and self.size_nm is None:
+            raise ValueError("`offset_nm` must come with `size_nm`")
+        if self.size_nm is not None and any(abs(s / self.pixel_nm % 1) > 1e-9 for s in self.size_nm):
+            raise ValueError(f"`size_nm` must be whole pixels of {self.pixel_nm:g} nm, but got {list(self.size_nm)}")
+        return self
+
+
+class MaskTable(Table):
+    """The mask: thin, drawn shapes open in an absorber; the resist prints where it is exposed.
+
+    Parameters
+    ----------
+    tone
+        "dark field": drawn shapes are open
+    absorber_intensity
+        share of the light that the absorber lets pass: 0 for a binary mask, 0.06 for many phase-shifting ones
+    absorber_phase_deg
+        phase of that light
+    min_area_nm2
+        islands and holes smaller than this are removed from a corrected mask; 0 keeps all
+    free_margin_nm
+        how far from the target the mask may be open; the whole field if it is left out
+    """
+
+    tone: Literal["dark field"] = "dark field"
+    absorber_intensity: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    absorber_phase_deg: float = 180.0
+    min_area_nm2: Annotated[float, Field(ge=0)] = 500.0
+    free_margin_nm: Annotated[float, Field(ge=0)] | None = None
+
+    def build(self) -> Mask:
+        """Return the transmission."""
+        return Mask.attenuated(self.absorber_intensity, self.absorber_phase_deg, self.tone)
+
+
+class KernelTable(Table):
+    """Kernels from a file, in the contest's format, in place of `optics`.
+
+    Parameters
+    ----------
+    count
+        use only so many of the strongest kernels; all if it is left out
+    """
+
+    count: Annotated[int, Field(ge=1)] | None = None
+
+
+class _Shape(Table):
+    """A light source; its `shape` names the constructor of `litho.source.Source` that takes its numbers."""
+
+    shape: str
+
+    @model_validator(mode="after")
+    def _valid(self) -> Self:
+        self.build()
+        return self
+
+    def build(self) -> Source:
+        """Return the illuminator."""
+        constructor: Callable[..., Source] = getattr(Source, self.shape)
+        return constructor(**self.model_dump(exclude={"shape"}))
+
+
+class PointSource(_Shape):
+    """One point: coherent light."""
+
+    shape: Literal["point"]
+    x: float = 0.0
+    y: float = 0.0
+
+
+class PointsSource(_Shape):
+    """Points at `xy`, of equal light or of `weights`."""
+
+    shape: Literal["points"]
+    xy: tuple[tuple[float, float], ...]
+    weights: tuple[float, ...] | None = None
+
+
+class ConventionalSource(_Shape):
+    """A disc of radius `sigma`."""
+
+    shape: Literal["conventional"]
+    sigma: float
+
+
+class AnnularSource(_Shape):
+    """A ring between the radii `inner` and `outer`."""
+
+    shape: Literal["annular"]
+    inner: float
+    outer: float
+
+
+class DipoleSource(_Shape):
+    """Two opposite sectors of a ring, along x unless turned."""
+
+    shape: Literal["dipole"]
+    inner: float
+    outer: float
+    opening_deg: float
+    rotation_deg: float = 0.0
+
+
+class QuadrupoleSource(_Shape):
+    """Four sectors of a ring, on the axes unless turned."""
+
+    shape: Literal["quadrupole"]
+    inner: float
+    outer: float
+    opening_deg: float
+    rotation_deg: float = 0.0
+
+
+class MapSource(_Shape):
+    """Square pixels of brightness `rows` over [-1, 1]^2, the first row at y = -1."""
+
+    shape: Literal["map"]
+    rows: tuple[tuple[float, ...], ...]
+
+    def build(self) -> Source:
+        """Return the illuminator."""
+        if len({len(row) for row in self.rows}) != 1:
+            raise ValueError("`rows` must be of one length, but are not")
+        return Source.from_map(np.array(self.rows))
+
+
+SourceTable = Annotated[
+    PointSource | PointsSource | ConventionalSource | AnnularSource | DipoleSource | QuadrupoleSource | MapSource,
+    Field(discriminator="shape"),
+]
+
+
+class OpticsTable(Table):
+    """Lens and illuminator of our own kernels.
+
+    Parameters
+    ----------
+    wavelength_nm, na, immersion_index
+        see `litho.pupil.Optics`
+    source
+        its `shape` and that shape's numbers, in direction sines over NA
+    zernikes_waves
+        Fringe index to coefficient
+    max_error
+        share of the transmission cross-coefficients that may be dropped; sets the number of kernels
+    """
+
+    wavelength_nm: float
+    na: float
+    immersion_index: float = 1.0
+    source: SourceTable
+    zernikes_waves: dict[int, float] = {}
+    max_error: Annotated[float, Field(gt=0, lt=1)] = MAX_ERROR
+
+    @model_validator(mode="after")
+    def _valid(self) -> Self:
+        self.build()
+        return self
+
+    def build(self) -> Optics:
+        """Return the optics."""
+        return Optics(self.wavelength_nm, self.na, self.source.build(), self.immersion_index, self.zernikes_waves)
+
+
+class ProcessTable(Table):
+    """Resist and process corners, the nominal one first.
+
+    Parameters
+    ----------
+    threshold
+        intensity from which on the resist prints, relative to the clear field (or in the unit of the kernel file)
+    dose_is_amplitude
+        the corners' doses multiply the amplitude of the mask, as in the ICCAD-2013 contest: the intensity takes their
+        square
+    corners
+        dose and `defocus_nm` of each; the PV band lies between those after the first
+    """
+
+    threshold: Length
+    dose_is_amplitude: bool = False
+    corners: Annotated[tuple[Corner, ...], Field(min_length=1)]
+
+    def build(self) -> Process:
+        """Return the process, its doses in intensity."""
+        power = 2 if self.dose_is_amplitude else 1
+        corners = tuple(Corner(c.dose**power, c.defocus_nm) for c in self.corners)
+        return Process(corners, Resist(self.threshold))
+
+    def labels(self) -> tuple[str, ...]:
+        """Return a short text for each corner."""
+        unit = "amplitude dose" if self.dose_is_amplitude else "dose"
+        return tuple(f"{unit} {c.dose:g}, defocus {c.defocus_nm:g} nm" for c in self.corners)
+
+
+class ProbeTable(Table):
+    """What the optimiser pays at the places where edge placement is checked.
+
+    Parameters
+    ----------
+    cost_nm2
+        of a wrong print at one probe, before the weight of `epe`
+    """
+
+    cost_nm2: Annotated[float, Field(ge=0)] = 600.0
+
+
+class OutputTable(Table):
+    """What is written.
+
+    Parameters
+    ----------
+    contour_tolerance_nm
+        largest distance of a dense polygon's outline from the contour of the smooth level
+    curve_tolerance_nm
+        largest distance of a fitted curve from it
+    dbu_nm
+        database unit of the OASIS file
+    shot_pixel_nm
+        raster on which shots are counted
+    """
+
+    contour_tolerance_nm: Annotated[float, Field(ge=0)] = 0.05
+    curve_tolerance_nm: Length = 0.5
+    dbu_nm: Length = 0.1
+    shot_pixel_nm: Length = 4.0
+
+
+def whole_multiple(length_nm: float, unit_nm: float) -> int:
+    """Return how many `unit_nm` make `length_nm`, or 0 if that is no whole number."""
+    count = round(length_nm / unit_nm)
+    return count if math.isclose(count * unit_nm, length_nm, rel_tol=1e-9) else 0

@@ -1,0 +1,73 @@
+"""Tables that the command line shows at the end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from litho.info import summary
+
+
+def show_results(results: Sequence[Mapping[str, Any]], asked: int) -> None:
+    """Print the figures of each clip, and their average if there are several."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("clip")
+    for name in ("L2 nm²", "PV band nm²", "L2 + PVB", "EPE", "sites", "shots", "seconds"):
+        table.add_column(name, justify="right")
+    for figures in results:
+        table.add_row(escape(str(figures["clip"])), *_cells(figures))
+    if len(results) > 1:
+        names = ("L2", "PVB", "EPE", "sites", "seconds")
+        average: dict[str, Any] = {n: sum(float(r[n]) for r in results) / len(results) for n in names}
+        average["shots"] = {"count": sum(r["shots"]["count"] for r in results) / len(results)}
+        table.add_section()
+        table.add_row("average", *_cells(average, ".1f"), style="bold")
+    console = Console()
+    console.print(table)
+    if any(r["stopped_early"] for r in results):
+        left = asked - len(results)
+        missing = f"; {left} of {asked} clips were not begun" if left else ""
+        console.print(f"Stopped early: these are the best masks so far{missing}.", style="yellow")
+
+
+def _cells(figures: Mapping[str, Any], counts: str = "d") -> list[str]:
+    l2, pvb = float(figures["L2"]), float(figures["PVB"])
+    epe, sites, shots = (format(n, counts) for n in (figures["EPE"], figures["sites"], figures["shots"]["count"]))
+    return [f"{l2:,.0f}", f"{pvb:,.0f}", f"{l2 + pvb:,.0f}", epe, sites, shots, f"{figures['seconds']:.1f}"]
+
+
+def show_files(folders: Sequence[Path]) -> None:
+    """Print what was written: the same files into each of several folders."""
+    if not folders:
+        return
+    console = Console(highlight=False)
+    names = sorted(file.name for file in folders[0].iterdir() if file.is_file())
+    console.print(*(f"[bold]{escape(str(folder))}[/]" for folder in folders), sep="\n", soft_wrap=True)
+    console.print("  " + "  ".join(map(escape, names)))
+
+
+def show_info(as_json: bool) -> None:
+    """Print devices, libraries, recipes and samples."""
+    found = summary()
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    table.add_row("litho", found["versions"]["litho"])
+    table.add_row("computes on", f"{found['device']} (with --device auto)")
+    table.add_row("cpu", f"{found['cpu']}, {found['cpus']} usable, {found['memory_bytes'] / 2**30:.1f} GiB free")
+    table.add_row("gpu", escape(found["gpu"] or f"none: {found['gpu_problem']}"))
+    libraries = [f"{name} {version}" for name, version in found["versions"].items() if name != "litho"]
+    table.add_row("libraries", ", ".join(libraries))
+    table.add_row("recipes", ", ".join(found["recipes"]))
+    table.add_row("samples", "\n".join(found["samples"]) or "none in this installation")
+    Console().print(table, highlight=False)

@@ -1,0 +1,219 @@
+"""Recipes: what is shipped, what may be written, and how mistakes are told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from litho.config import Recipe, RecipeError, load_recipe, read_recipe
+from litho.ilt import IltSettings
+from litho.process import Corner
+from litho.pupil import Optics
+from litho.resources import recipe_names
+from litho.source import Source
+
+
+def mistakes(text: str) -> list[str]:
+    """Return the lines that a recipe is refused with, the first one left out."""
+    with pytest.raises(RecipeError) as caught:
+        read_recipe(text)
+    return str(caught.value).splitlines()[1:]
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_resolved_recipe_reads_back_as_it_was(name: str) -> None:
+    recipe = load_recipe(name)
+    assert read_recipe(recipe.to_toml()) == recipe
+
+
+def test_a_resolved_recipe_names_every_value(tmp_path: Path) -> None:
+    text = read_recipe('base = "default"\n[mask]\nfree_margin_nm = 150').to_toml()
+    for key in ("free_margin_nm = 150.0", "max_error", "smoothing_nm", "patience", "joined_edges", "dbu_nm", "seed"):
+        assert key in text
+
+
+def test_the_contest_recipe_squares_its_doses_and_keeps_its_field() -> None:
+    recipe = load_recipe("iccad13")
+    process = recipe.process.build()
+    assert [c.dose for c in process.corners] == pytest.approx([1.0, 1.02**2, 0.98**2], rel=1e-15)
+    assert process.foci_nm == (0.0, 25.0)
+    assert process.resist.threshold == 0.225
+    assert recipe.field.size_nm == (2048.0, 2048.0)
+    assert recipe.field.offset_nm == (512.0, 512.0)
+    assert recipe.ilt.stages == IltSettings().stages
+    assert recipe.process.labels()[1] == "amplitude dose 1.02, defocus 0 nm"
+
+
+def test_the_default_recipe_has_its_own_optics() -> None:
+    recipe = load_recipe("default")
+    assert recipe.kernels is None and recipe.optics is not None
+    assert recipe.optics.build() == Optics(193.0, 1.35, Source.annular(0.6, 0.9), 1.44)
+    assert recipe.process.build().corners[2] == Corner(0.96, 40.0)
+
+
+@pytest.mark.parametrize(
+    ("table", "source"),
+    [
+        ('{ shape = "point", x = 0.1 }', Source.point(0.1, 0.0)),
+        ('{ shape = "points", xy = [[0, 0.5], [0, -0.5]] }', Source.points([[0, 0.5], [0, -0.5]])),
+        ('{ shape = "conventional", sigma = 0.7 }', Source.conventional(0.7)),
+        ('{ shape = "annular", inner = 0.4, outer = 0.8 }', Source.annular(0.4, 0.8)),
+        (
+            '{ shape = "dipole", inner = 0.4, outer = 0.8, opening_deg = 35, rotation_deg = 90 }',
+            Source.dipole(0.4, 0.8, 35, rotation_deg=90),
+        ),
+        (
+            '{ shape = "quadrupole", inner = 0.4, outer = 0.8, opening_deg = 35 }',
+            Source.quadrupole(0.4, 0.8, 35),
+        ),
+        ('{ shape = "map", rows = [[0, 1], [1, 0.5]] }', Source.from_map([[0, 1], [1, 0.5]])),
+    ],
+)
+def test_every_source_has_its_table(table: str, source: Source) -> None:
+    recipe = read_recipe(f'base = "default"\n[optics]\nsource = {table}')
+    assert recipe.optics is not None
+    assert recipe.optics.build().source == source
+    assert read_recipe(recipe.to_toml()) == recipe
+
+
+def test_a_base_is_changed_only_where_the_file_says_so() -> None:
+    base, recipe = load_recipe("iccad13"), read_recipe('base = "iccad13"\n[ilt.weights]\nepe = 3')
+    assert recipe.ilt.weights.epe == 3.0
+    assert recipe.ilt.weights.pv_band == base.ilt.weights.pv_band
+    assert recipe.process == base.process and recipe.field == base.field
+
+
+def test_optics_laid_over_kernels_take_their_place() -> None:
+    text = 'base = "iccad13"\n[optics]\nwavelength_nm = 193\nna = 0.9\nsource = { shape = "conventional", sigma = 0.5 }'
+    recipe = read_recipe(text)
+    assert recipe.kernels is None and recipe.optics is not None
+    assert recipe.optics.na == 0.9
+
+
+def test_a_recipe_may_be_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('base = "default"\nseed = 7', encoding="utf-8")
+    assert load_recipe(str(file)).seed == 7
+
+
+BAD = """
+base = "default"
+colour = 1
+
+[field]
+pixel_nm = -1
+
+[optics]
+na = 1.5
+source = { shape = "annular", inner = 0.9, outer = 0.6 }
+
+[process]
+threshold = nan
+
+[[process.corners]]
+dos = 2
+dose = -1
+
+[[ilt.stages]]
+pixel_nm = -4
+steps = 2.5
+mask_steepness = -4
+resist_steepness = "x"
+
+[epe]
+tolerance_nm = -1
+interval_nm = -2
+
+[mask]
+tone = "grey"
+"""
+
+
+def test_all_mistakes_are_named_at_once_also_those_that_hide_behind_others() -> None:
+    lines = mistakes(BAD)
+    expected = [
+        "`colour` is not a key",
+        "`field.pixel_nm` must be greater than 0, but got -1.",
+        "`optics`: `na` must be below `immersion_index` (1.44), but got 1.5.",
+        "`optics.source`: `inner` and `outer` must obey 0 <= inner < outer <= 1, but got 0.9 and 0.6.",
+        "`process.threshold` must be a finite number, but got nan.",
+        "`process.corners[0].dos` is not a key that belongs there; did you mean `dose`?",
+        "`process.corners[0]`: `dose` must be positive, but got -1.0.",
+        "`ilt.stages[0]`: `pixel_nm` must be a positive number, but got -4.0.",
+        "`ilt.stages[0].steps` must be an integer, but got 2.5.",
+        "`ilt.stages[0]`: `mask_steepness` must be a positive number, but got -4.0.",
+        "`ilt.stages[0].resist_steepness` must be a number, but got 'x'.",
+        "`epe`: `tolerance_nm` must be a positive length, but got -1.0.",
+        "`epe`: `interval_nm` must be a positive length, but got -2.0.",
+        "`mask.tone` must be 'dark field', but got 'grey'.",
+    ]
+    for start in expected:
+        assert [line for line in lines if line.startswith(start)], start
+    assert len(lines) == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[optics]\nna = true", "`optics.na` must be a number, but got True."),
+        ("[optics]\nwavelength_nm = inf", "`optics.wavelength_nm` must be a finite number, but got inf."),
+        ("[field]\nhalo_nm = 1\nsize_nm = [8, 8]", "`field`: exactly one of `size_nm` and `halo_nm` must be given."),
+        ("[ilt]\nsmoothing = 3", "`ilt.smoothing` is not a key that belongs there; did you mean `smoothing_nm`?"),
+        (
+            "[optics]\nzernikes_waves = { 99 = 0.1 }",
+            "`optics`: `zernikes` must have Fringe indices in 1..37, but got 99.",
+        ),
+        ("[optics]\nsource = { inner = 0.1 }", "`optics.source` unable to extract tag"),
+        ("[process]\ncorners = []", "`process.corners` tuple should have at least 1 item"),
+        ("[mask]\nmin_area_nm2 = 1979-05-27", "`mask.min_area_nm2` must be a number, but got '1979-05-27'."),
+        ("[kernels]\n[optics]\nna = 1", "exactly one of the tables `optics` and `kernels` must be given."),
+        (
+            "[[ilt.stages]]\npixel_nm = 2.5\nsteps = 1\nmask_steepness = 4\nresist_steepness = 50",
+            "`ilt.stages[0].pixel_nm` must be a multiple of `field.pixel_nm` (1), but got 2.5.",
+        ),
+    ],
+)
+def test_one_mistake_is_one_line(text: str, line: str) -> None:
+    found = mistakes(f'base = "default"\n{text}')
+    assert len(found) == 1
+    assert found[0].startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", "`field` must be given."),
+        ("field = 3", "`field` must be"),
+        ("[ilt]\nstages = 5", "`ilt.stages` "),
+        ("[ilt]\nstages = [5]", "`ilt.stages[0]` "),
+    ],
+)
+def test_a_recipe_of_the_wrong_form_is_refused_with_a_line_for_each_place(text: str, line: str) -> None:
+    assert [found for found in mistakes(text) if found.startswith(line)]
+
+
+def test_what_is_no_recipe_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    binary, large = tmp_path / "binary.toml", tmp_path / "large.toml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    large.write_bytes(b"#" * (2**20 + 1))
+    for name, part in (
+        ("nosuch", "one of default, iccad13"),
+        (str(tmp_path / "missing.toml"), "No such file"),
+        (str(binary), "not text"),
+        (str(large), "at most 1048576 bytes"),
+    ):
+        with pytest.raises(RecipeError, match=part):
+            load_recipe(name)
+    with pytest.raises(RecipeError, match=r"must be TOML, but recipe is not: Invalid value"):
+        read_recipe("x = ")
+    with pytest.raises(RecipeError, match="`base` must be one of"):
+        read_recipe('base = "nosuch"')
+
+
+def test_recipes_do_not_change_once_they_are_read() -> None:
+    recipe: Any = load_recipe("default")
+    with pytest.raises(ValueError, match="frozen"):
+        recipe.seed = 1
+    assert isinstance(recipe, Recipe)
