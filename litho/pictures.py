@@ -1,0 +1,282 @@
+"""Pictures of a result: target, mask, aerial image, prints with PV band, convergence, and all on one page.
+
+Drawn by matplotlib's objects, without its global state, so that any thread may draw.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path as FilePath
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, PathPatch
+from matplotlib.path import Path
+from matplotlib.ticker import AutoMinorLocator, FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
+
+from litho.cells import Floats
+from litho.grid import Grid
+from litho.io.atomic import atomic_path
+from litho.polygons import Box
+from litho.result import ClipResult
+from litho.scene import COLORS, INTENSITY_COLORS, Scene, scene_of
+
+Drawing = Callable[[Axes, ClipResult, Scene], None]
+
+_SIDE_INCHES = 5.6
+_DPI = 160
+_DASHES = (4.0, 2.0)
+_FULL_WIDTH_NM = 1200.0  # lines are of full width in regions up to this
+_ON_IMAGE = {"print": "#ffffff", "target": "#a8d8ff", "detail": "#3df0ff"}  # the colours of lines on a dark image
+
+
+def draw_all(result: ClipResult, folder: str | os.PathLike[str]) -> list[FilePath]:
+    """Write every picture of a result as PNG.
+
+    Parameters
+    ----------
+    result
+        of one clip
+    folder
+        existing folder that gets `target.png`, `mask.png`, `aerial.png`, `prints.png`, `convergence.png` if the mask
+        was optimised, and `overview.png`
+
+    Returns
+    -------
+    paths
+        the files, in this order
+    """
+    scene = scene_of(result)
+    drawings: dict[str, Drawing] = {
+        "target": draw_target,
+        "mask": draw_mask,
+        "aerial": draw_aerial,
+        "prints": draw_prints,
+    }
+    if result.history:
+        drawings["convergence"] = draw_convergence
+    paths = []
+    for name, drawing in drawings.items():
+        figure = _figure(1.12 * _SIDE_INCHES, _SIDE_INCHES)
+        drawing(figure.add_subplot(), result, scene)
+        paths.append(_write(figure, FilePath(folder, f"{name}.png")))
+    return [*paths, _write(overview(result, scene), FilePath(folder, "overview.png"))]
+
+
+def overview(result: ClipResult, scene: Scene | None = None) -> Figure:
+    """Return mask, aerial image, prints and convergence (the target, if nothing was optimised) on one page."""
+    scene = scene_of(result) if scene is None else scene
+    figure = _figure(2.12 * _SIDE_INCHES, 2.06 * _SIDE_INCHES)
+    units = {"L2": " nm²", "PVB": " nm²", "EPE": ""}
+    scores = [f"{name} {result.metrics[name]:,}{unit}" for name, unit in units.items() if name in result.metrics]
+    title = figure.suptitle("    ".join([result.name, *scores]), x=0.01, ha="left", fontsize=16, fontweight="bold")
+    title.set(color=COLORS["ink"], parse_math=False)
+    last = draw_convergence if result.history else draw_target
+    for place, drawing in enumerate((draw_mask, draw_aerial, draw_prints, last), 1):
+        drawing(figure.add_subplot(2, 2, place), result, scene)
+    return figure
+
+
+def draw_target(axes: Axes, result: ClipResult, scene: Scene) -> None:
+    """Draw the wanted shapes."""
+    _map(axes, scene.focus_nm, "Target")
+    _fill(axes, scene.target, COLORS["target"], alpha=0.35)
+    _outline(axes, scene.target, COLORS["target"], 1.2)
+    _legend(axes, [_swatch("target", "target", 0.35)])
+
+
+def draw_mask(axes: Axes, result: ClipResult, scene: Scene) -> None:
+    """Draw the mask's curves over the wanted shapes, as far as the mask reaches."""
+    _map(axes, scene.region_nm, "Mask")
+    _fill(axes, scene.mask, COLORS["mask"], alpha=0.28)
+    _outline(axes, scene.mask, COLORS["mask"], 0.9)
+    _outline(axes, scene.target, COLORS["ink"], 1.1, _DASHES)
+    _legend(axes, [_swatch("mask", "mask", 0.4), _stroke(COLORS["ink"], "target", _DASHES)])
+
+
+def draw_aerial(axes: Axes, result: ClipResult, scene: Scene) -> None:
+    """Draw the nominal aerial image with the contour of the resist's threshold."""
+    _map(axes, scene.focus_nm, "Aerial image")
+    part, (x0, y0, x1, y1) = _cut(result.intensity, result.grid, scene.focus_nm)
+    image = axes.imshow(part, cmap=INTENSITY_COLORS, origin="lower", extent=(x0, x1, y0, y1), vmin=0)
+    image.set_interpolation("bilinear")
+    _show(axes, scene.focus_nm)
+    _outline(axes, scene.nominal, _ON_IMAGE["print"], 1.4)
+    _outline(axes, scene.target, _ON_IMAGE["target"], 1.0, _DASHES)
+    if scene.detail_nm != scene.focus_nm:
+        _outline(axes, [_corners(scene.detail_nm)], _ON_IMAGE["detail"], 2.5)
+    bar = axes.figure.colorbar(image, cax=axes.inset_axes((1.025, 0, 0.035, 1)))
+    bar.set_label("relative intensity", color=COLORS["ink"], fontsize=9)
+    bar.ax.tick_params(labelsize=8, colors=COLORS["muted"])
+    bar.ax.axhline(result.threshold, color=_ON_IMAGE["print"], linewidth=1.6)
+    bar.outline.set_visible(False)
+    handles = [
+        _stroke(_ON_IMAGE["print"], f"threshold {result.threshold:g}"),
+        _stroke(_ON_IMAGE["target"], "target", _DASHES),
+    ]
+    if scene.detail_nm != scene.focus_nm:
+        handles.append(_stroke(_ON_IMAGE["detail"], "detail shown of the print"))
+    _legend(axes, handles, frame="#3b1d5e")
+
+
+def draw_prints(axes: Axes, result: ClipResult, scene: Scene) -> None:
+    """Draw the nominal print and the band between the other corners over the wanted shapes, and wrong edges."""
+    _map(axes, scene.detail_nm, "Print" if scene.detail_nm == scene.focus_nm else "Print, detail")
+    _fill(axes, scene.target, COLORS["target"], alpha=0.14)
+    _fill(axes, scene.band, COLORS["band"], alpha=0.8)
+    _outline(axes, scene.target, COLORS["ink"], 1.0, _DASHES)
+    _outline(axes, scene.nominal, COLORS["print"], 1.0)
+    handles: list[Artist] = [_stroke(COLORS["print"], "nominal print")]
+    if scene.band:
+        handles.append(_swatch("band", "PV band", 0.8))
+    handles.append(_stroke(COLORS["ink"], "target", _DASHES))
+    wrong = scene.sites.edge[scene.sites.violated]
+    if len(wrong):
+        circles = Line2D(*wrong.T, marker="o", markersize=10, markeredgewidth=2, linestyle="none", fillstyle="none")
+        circles.set(color=COLORS["violation"], label="EPE violation", zorder=5)
+        handles.append(axes.add_line(circles))
+    _legend(axes, handles)
+
+
+def draw_convergence(axes: Axes, result: ClipResult, scene: Scene) -> None:
+    """Draw the loss after each step; every stage has a curve of its own, for its grid and steepness are its own."""
+    _title(axes, "Convergence")
+    axes.set_yscale("log")
+    first = 0
+    for number, entry in enumerate(result.history):
+        values = np.asarray(entry.values)[:, 0]
+        last = first + len(values) - 1
+        axes.plot(np.arange(first, last + 1), values, color=COLORS["mask"], linewidth=2)
+        axes.plot([last], values[-1:], "o", color=COLORS["mask"], markersize=4.5)
+        if number % 2 == 0:
+            axes.axvspan(first, last, color=COLORS["grid"], alpha=0.4, linewidth=0)
+        label = f"{entry.stage.pixel_nm:g} nm\nresist {entry.stage.resist_steepness:g}"
+        place = axes.get_xaxis_transform()
+        text = axes.text((first + last) / 2, 1.01, label, transform=place, fontsize=8.5, color=COLORS["muted"])
+        text.set(horizontalalignment="center", verticalalignment="bottom")
+        first = last
+    axes.set_xlim(0, max(first, 1))
+    _ticks(axes, "step", "loss / nm²")
+    axes.yaxis.set_major_formatter(FuncFormatter(_short))
+    axes.yaxis.set_minor_formatter(FuncFormatter(_short))
+    axes.grid(True, which="both", axis="y", color=COLORS["grid"], linewidth=0.8)
+
+
+def _figure(width: float, height: float) -> Figure:
+    engine = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12)
+    figure = Figure(figsize=(width, height), dpi=_DPI, layout=engine, facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _write(figure: Figure, path: FilePath) -> FilePath:
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, metadata={"Software": "litho"})
+    return path
+
+
+def _map(axes: Axes, region: Box, title: str) -> None:
+    """Make axes a map in nm."""
+    _title(axes, title)
+    axes.set_facecolor("#fbfcfd")
+    _ticks(axes, "x / nm", "y / nm")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+        axis.set_minor_locator(AutoMinorLocator())
+    _show(axes, region)
+
+
+def _show(axes: Axes, region: Box) -> None:
+    axes.set_aspect("equal")
+    axes.set_xlim(region[0], region[2])
+    axes.set_ylim(region[1], region[3])
+
+
+def _title(axes: Axes, text: str) -> None:
+    # a name may hold "$", which must not start a formula
+    axes.set_title(text, loc="left", fontsize=12, fontweight="bold", color=COLORS["ink"], pad=29, parse_math=False)
+
+
+def _ticks(axes: Axes, x_label: str, y_label: str) -> None:
+    axes.set_xlabel(x_label, fontsize=9, color=COLORS["ink"])
+    axes.set_ylabel(y_label, fontsize=9, color=COLORS["ink"])
+    axes.tick_params(which="both", labelsize=8, colors=COLORS["muted"])
+    for spine in axes.spines.values():
+        spine.set(color=COLORS["muted"], linewidth=0.6)
+
+
+def _cut(image: NDArray[np.float32], grid: Grid, region: Box) -> tuple[NDArray[np.float32], Box]:
+    """Return the pixels that show in a region, and x0, y0, x1, y1 of what they cover."""
+    (height, width), (x, y) = grid.pixel_nm, grid.origin_nm
+    left, right = max(0, int((region[0] - x) / width) - 1), int((region[2] - x) / width) + 2
+    low, high = max(0, int((region[1] - y) / height) - 1), int((region[3] - y) / height) + 2
+    part = image[low:high, left:right]
+    box = (x + left * width, y + low * height, x + (left + part.shape[1]) * width, y + (low + len(part)) * height)
+    return part, box
+
+
+def _path(rings: Sequence[Floats]) -> Path:
+    codes = [np.r_[Path.MOVETO, np.full(len(ring) - 1, Path.LINETO), Path.CLOSEPOLY] for ring in rings]
+    vertices = [np.concatenate([ring, ring[:1]]) for ring in rings]
+    return Path(np.concatenate([np.empty((0, 2)), *vertices]), np.concatenate([[], *codes]).astype(np.uint8))
+
+
+def _corners(box: Box) -> Floats:
+    x0, y0, x1, y1 = box
+    return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
+
+
+def _fill(axes: Axes, rings: Sequence[Floats], color: str, alpha: float) -> None:
+    # not add_patch, which measures every vertex for limits that are set already
+    axes.add_artist(PathPatch(_path(rings), facecolor=color, edgecolor="none", alpha=alpha))
+
+
+def _outline(
+    axes: Axes, rings: Sequence[Floats], color: str, width: float, dashes: tuple[float, float] | None = None
+) -> None:
+    # thinner in a large region, where shapes are small
+    left, right = axes.get_xlim()
+    width *= min(1.0, max(0.45, _FULL_WIDTH_NM / (right - left)))
+    patch = PathPatch(_path(rings), facecolor="none", edgecolor=color, linewidth=width, joinstyle="round")
+    patch.set_linestyle("solid" if dashes is None else (0, dashes))
+    axes.add_artist(patch)
+
+
+def _swatch(color: str, label: str, alpha: float) -> Patch:
+    return Patch(facecolor=COLORS[color], alpha=alpha, label=label)
+
+
+def _stroke(color: str, label: str, dashes: tuple[float, float] | None = None) -> Line2D:
+    return Line2D([], [], color=color, linewidth=1.6, label=label, linestyle="solid" if dashes is None else (0, dashes))
+
+
+def _legend(axes: Axes, handles: Sequence[Artist], frame: str | None = None) -> Legend:
+    """Put a legend in one line between the title and the axes, where it hides nothing."""
+    return axes.legend(
+        handles=list(handles),
+        ncols=len(handles),
+        loc="lower left",
+        bbox_to_anchor=(0, 1.005),
+        borderaxespad=0,
+        borderpad=0.4 if frame else 0.25,
+        columnspacing=1.4,
+        handlelength=1.8,
+        fontsize=8.5,
+        labelcolor="white" if frame else COLORS["ink"],
+        frameon=frame is not None,
+        facecolor=frame,
+        edgecolor="none",
+        framealpha=1,
+    )
+
+
+def _short(value: float, position: int | None = None) -> str:
+    return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"

@@ -1,0 +1,85 @@
+"""The report of a result: one HTML file that opens anywhere, with layers to switch, zoom, and the numbers.
+
+`template.html` is the page, `style.css` and `viewer.js` are put into it; nothing is loaded from elsewhere. Text that
+comes from outside (names of layouts, of devices) is escaped where it is put in: in `tables` and here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from html import escape
+
+from litho.info import program_version
+from litho.io.atomic import atomic_path
+from litho.report.chart import convergence_chart
+from litho.report.drawing import Drawing, drawing_of
+from litho.report.tables import numbers_table, recipe_text, tiles
+from litho.resources import path as resource
+from litho.result import ClipResult
+from litho.scene import COLORS, scene_of
+
+__all__ = ["report_html", "write_report"]
+
+
+def write_report(result: ClipResult, path: str | os.PathLike[str]) -> None:
+    """Write the report of one clip, whole or not at all.
+
+    Parameters
+    ----------
+    result
+        of one clip
+    path
+        of the HTML file
+    """
+    text = report_html(result)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def report_html(result: ClipResult) -> str:
+    """Return the report of one clip as HTML."""
+    drawing = drawing_of(result, scene_of(result))
+    width, height = result.grid.period_nm[::-1]
+    pixel = " x ".join(f"{p:g}" for p in dict.fromkeys(result.grid.pixel_nm[::-1]))
+    parts = {
+        "name": escape(result.name),
+        "subtitle": f"{width:g} x {height:g} nm field, {pixel} nm pixels",
+        "version": escape(program_version()),
+        "tiles": tiles(result),
+        "corners": "".join(f"<li>{escape(label)}</li>" for label in result.corner_labels),
+        "chart": convergence_chart(result.history),
+        "numbers": numbers_table(result),
+        "recipe": escape(recipe_text(result.recipe)),
+        "style": _resource("style.css", COLORS),
+        "script": _resource("viewer.js"),
+        **_parts_of(drawing),
+    }
+    return _filled(_resource("template.html"), parts)
+
+
+def _parts_of(drawing: Drawing) -> dict[str, str]:
+    return {
+        "width": f"{drawing.size_nm[0]:g}",
+        "height": f"{drawing.size_nm[1]:g}",
+        "origin": " ".join(f"{c!r}" for c in drawing.origin_nm),
+        "focus": " ".join(f"{c:.1f}" for c in drawing.focus),
+        "palette": drawing.aerial.palette_hex,
+        "gradient": drawing.aerial.gradient,
+        "brightest": f"{drawing.aerial.brightest:.4g}",
+        "threshold": f"{drawing.threshold:g}",
+        "threshold_percent": f"{100 * drawing.threshold / drawing.aerial.brightest:.2f}",
+        "aerial": drawing.aerial.svg,
+        **{f"{name}_path": path for name, path in drawing.paths.items()},
+    }
+
+
+def _resource(name: str, parts: Mapping[str, str] | None = None) -> str:
+    text = resource("report", name).read_text(encoding="utf-8")
+    return text if parts is None else _filled(text, parts)
+
+
+def _filled(template: str, parts: Mapping[str, str]) -> str:
+    """Put `parts` where the template says {{name}}; once, so that what is put in is never taken for a place."""
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
