@@ -1,8 +1,8 @@
 """Open computational lithography: aerial images and inverse lithography, exact in the lens band.
 
 Data flow: io -> layout -> raster -> mask -> fourier -> socs -> resist -> losses, back through each `_adjoint` to
-parametrize, then optimize, and at the end contour -> curves -> io. A newcomer reads `ilt`, `model`, `socs`, in that
-order. A module imports from its own row and those above it only.
+parametrize, then optimize, and at the end contour -> curves -> io. A newcomer reads `pixel_ilt`, `model`, `socs`, in
+that order. A module imports from its own row and those above it only.
 
 foundation
     `backend` which library holds the data; `grid` positions; `fourier` one convention, pixels <-> lens band;
@@ -16,7 +16,7 @@ process
     `resist` threshold; `process` corners of dose and focus
 inverse
     `losses` what is punished; `model` the chain and its reverse; `parametrize` variables to mask; `optimize` batched
-    L-BFGS; `ilt` coarse to fine
+    L-BFGS; `pixel_ilt` coarse to fine
 verify
     `metrics` L2, PV band, EPE; `contour` sub-pixel outlines; `curves` closed splines; `shots` rectangle counts
 edges
@@ -28,46 +28,72 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-
 _HOME = {
     "AerialImage": "image",
     "Corner": "process",
     "Grid": "grid",
-    "IltResult": "ilt",
-    "IltSettings": "ilt",
+    "IltResult": "pixel_ilt",
+    "IltSettings": "pixel_ilt",
     "Kernels": "socs",
     "Layout": "layout",
-    "LossWeights": "ilt",
+    "LossWeights": "pixel_ilt",
     "Mask": "mask",
     "Optics": "pupil",
     "Process": "process",
     "Resist": "resist",
     "Source": "source",
-    "Stage": "ilt",
+    "Stage": "pixel_ilt",
     "aerial_image": "image",
     "contours": "contour",
     "coverage": "raster",
     "evaluate": "metrics",
-    "ilt": "ilt",
+    "ilt": "pixel_ilt",
     "read_kernels": "kernel_files",
     "read_layout": "layout",
     "socs_kernels": "tcc",
     "write_oasis": "io",
+    "__version__": "info",
 }
+"""Public names and the modules they come from."""
 
-__all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604 - every name is a string
+__all__ = [
+    "AerialImage",
+    "Corner",
+    "Grid",
+    "IltResult",
+    "IltSettings",
+    "Kernels",
+    "Layout",
+    "LossWeights",
+    "Mask",
+    "Optics",
+    "Process",
+    "Resist",
+    "Source",
+    "Stage",
+    "__version__",
+    "aerial_image",
+    "contours",
+    "coverage",
+    "evaluate",
+    "ilt",
+    "read_kernels",
+    "read_layout",
+    "socs_kernels",
+    "write_oasis",
+]
 
 if TYPE_CHECKING:
     from litho.contour import contours
     from litho.grid import Grid
-    from litho.ilt import IltResult, IltSettings, LossWeights, Stage, ilt
     from litho.image import AerialImage, aerial_image
+    from litho.info import __version__
     from litho.io import write_oasis
     from litho.kernel_files import read_kernels
     from litho.layout import Layout, read_layout
     from litho.mask import Mask
     from litho.metrics import evaluate
+    from litho.pixel_ilt import IltResult, IltSettings, LossWeights, Stage, ilt
     from litho.process import Corner, Process
     from litho.pupil import Optics
     from litho.raster import coverage

@@ -7,7 +7,9 @@ lives where its arguments live. `import cupy` stands in this file (and later in 
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -43,6 +45,18 @@ def fft_of(xp: Any) -> Any:
     if xp.__name__ == "cupy":
         return importlib.import_module("cupyx.scipy.fft")
     return xp.fft
+
+
+def threads() -> int:
+    """Return how many threads a transform on the host may use: OMP_NUM_THREADS if it is set, else every core."""
+    text = os.environ.get("OMP_NUM_THREADS", "")
+    return int(text) if text.isdecimal() and int(text) > 0 else os.cpu_count() or 1
+
+
+def threaded_fft() -> AbstractContextManager[None]:
+    """Let transforms of NumPy arrays use `threads()` threads inside this context; their results are the same bits."""
+    context: AbstractContextManager[None] = scipy.fft.set_workers(threads())
+    return context
 
 
 def real_dtype(x: Array) -> Any:

@@ -12,6 +12,8 @@ from typing import Annotated
 
 import typer
 
+from litho.bench import bench_app
+
 app = typer.Typer(
     name="litho",
     help="Open computational lithography: what a photomask prints, and the mask that prints what was drawn.",
@@ -117,6 +119,9 @@ def info(
     from litho.terminal import show_info
 
     show_info(as_json)
+
+
+app.add_typer(bench_app, name="bench")
 
 
 def main() -> None:

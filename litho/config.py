@@ -19,9 +19,9 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel, ValidationError, model_validator
 
-from litho.ilt import IltSettings, LossWeights, Stage
 from litho.metrics import EpeRule
 from litho.optimize import LbfgsSettings
+from litho.pixel_ilt import IltSettings, LossWeights, Stage
 from litho.process import Corner
 from litho.recipe_errors import KNOWN_KEYS, RecipeError, as_json, mistakes
 from litho.recipe_tables import (

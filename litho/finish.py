@@ -16,11 +16,11 @@ from litho.cells import Floats
 from litho.contour import contours, simplify
 from litho.curves import Curve, fit_curve
 from litho.grid import Grid
-from litho.ilt import StageHistory
 from litho.info import environment
 from litho.job import Clip, Job
 from litho.metrics import evaluate
 from litho.model import aerial_images, print_model
+from litho.pixel_ilt import StageHistory
 from litho.resist import prints
 from litho.result import ClipResult
 from litho.shots import greedy_rectangles

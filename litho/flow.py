@@ -17,12 +17,12 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from litho.backend import Array, resolve_device, synchronize, to_device, to_host
+from litho.backend import Array, resolve_device, synchronize, threaded_fft, to_device, to_host
 from litho.finish import Found, Printer, finished
-from litho.ilt import IltResult, StageHistory, ilt
 from litho.info import free_bytes
 from litho.job import Clip, Job
 from litho.metrics import epe_sites
+from litho.pixel_ilt import IltResult, StageHistory, ilt
 from litho.result import ClipResult
 
 MEMORY_SHARE = 0.5
@@ -157,17 +157,18 @@ def _optimised(job: Job, clips: Sequence[Clip], batch: range, device: str, repor
     def progress(stage: int, step: int, values: Array) -> bool:
         return report is not None and report(Update(batch, stage, step, to_host(values)))
 
-    result = ilt(
-        to_device(target, device),
-        clips[0].grid,
-        job.process,
-        job.kernels,
-        job.recipe.ilt,
-        mask=job.mask,
-        probes=probes,
-        free=_free_region(target, job, device),
-        report=progress,
-    )
+    with threaded_fft():
+        result = ilt(
+            to_device(target, device),
+            clips[0].grid,
+            job.process,
+            job.kernels,
+            job.recipe.ilt,
+            mask=job.mask,
+            probes=probes,
+            free=_free_region(target, job, device),
+            report=progress,
+        )
     synchronize(result.level)
     return result
 

@@ -33,7 +33,8 @@ class BandTransform:
     radius
         largest frequency kept (Ry, Rx), in cycles per period
     x_waves
-        (nx, 2 (Rx + 1)) real: cosines, then negative sines; None for the FFT
+        (nx, 2 (Rx + 1)) real: cosines, then negative sines, the highest frequency first, because a sum in single
+        precision is nearest when it begins with its smallest terms; None for the FFT
     y_waves
         (2 Ry + 1, ny) complex; None for the FFT
     ramp
@@ -65,7 +66,7 @@ class BandTransform:
         if self.x_waves is None or self.y_waves is None:
             return half_band(samples, self.radius) * self.ramp
         xp = array_module(samples)
-        columns = _complex(xp.matmul(samples, self.x_waves))
+        columns = xp.flip(_complex(xp.matmul(samples, self.x_waves)), axis=-1)
         half = xp.matmul(self.y_waves * (1.0 / self._count), columns)
         assert half.dtype == complex_dtype(samples)
         return half
@@ -76,7 +77,8 @@ class BandTransform:
             return half_band_adjoint(half_bar * array_module(half_bar).conj(self.ramp), self.shape)
         xp = array_module(half_bar)
         y_waves = xp.conj(xp.matrix_transpose(self.y_waves)) * (1.0 / self._count)
-        samples_bar = xp.matmul(_real(xp.matmul(y_waves, half_bar)), xp.matrix_transpose(self.x_waves))
+        columns = xp.flip(xp.matmul(y_waves, half_bar), axis=-1)
+        samples_bar = xp.matmul(_real(columns), xp.matrix_transpose(self.x_waves))
         assert samples_bar.dtype == real_dtype(half_bar)
         return samples_bar
 
@@ -125,7 +127,7 @@ def band_transform(shape: tuple[int, int], radius: tuple[int, int], x: Array, me
     if method == "fft":
         return BandTransform(shape, radius, None, None, ramp)
     xp = array_module(x)
-    x_waves = _real(xp.matrix_transpose(_wave(kx, shape[1], shape[1], x)))
+    x_waves = _real(xp.matrix_transpose(_wave(xp.flip(kx), shape[1], shape[1], x)))
     return BandTransform(shape, radius, x_waves, _wave(ky, shape[0], shape[0], x), ramp)
 
 

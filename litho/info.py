@@ -34,6 +34,9 @@ def program_version() -> str:
         return "0+unknown"
 
 
+__version__ = program_version()
+
+
 def environment(device: str) -> dict[str, Any]:
     """Return what a result says about where it was computed; `device` is "cpu" or "gpu"."""
     return {

@@ -1,6 +1,6 @@
 """The chain from a mask on a grid to what it prints at every corner, and back.
 
-    coverage -> half band -> transmission band -> aerial images (one per focus) -> exposed intensity (one per corner) -> prints
+    coverage -> half band -> transmission band -> aerial image per focus -> exposed intensity per corner -> prints
 
 Written out, forward from top to bottom, the adjoint from bottom to top. Mask and print may stand on different grids of
 the same field: both ends are exact at any pixel.

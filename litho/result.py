@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from litho.cells import Floats
 from litho.curves import Curve
 from litho.grid import Grid
-from litho.ilt import StageHistory
+from litho.pixel_ilt import StageHistory
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,9 +13,9 @@ from litho import fourier, losses, parametrize, socs
 from litho.backend import to_host
 from litho.check import dot_test, gradient_test, inner, linearity_test
 from litho.grid import Grid
-from litho.ilt import IltSettings, LossWeights, Stage, stage_problem
 from litho.mask import Mask, transmission_band, transmission_band_adjoint
 from litho.model import aerial_images, aerial_images_adjoint, print_mask, print_mask_adjoint, print_model
+from litho.pixel_ilt import IltSettings, LossWeights, Stage, stage_problem
 from litho.process import Corner, Process, expose, expose_adjoint
 from litho.resist import Resist, develop, develop_adjoint
 from litho.socs import Kernels

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from litho.config import Recipe, RecipeError, load_recipe, read_recipe
-from litho.ilt import IltSettings
+from litho.pixel_ilt import IltSettings
 from litho.process import Corner
 from litho.pupil import Optics
 from litho.resources import recipe_names

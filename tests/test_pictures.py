@@ -15,8 +15,8 @@ from matplotlib.patches import PathPatch
 
 from litho.contour import contours
 from litho.grid import Grid
-from litho.ilt import Stage, StageHistory
 from litho.pictures import draw_aerial, draw_all, draw_convergence, draw_prints, overview
+from litho.pixel_ilt import Stage, StageHistory
 from litho.raster import polygon_area_nm2
 from litho.result import ClipResult
 from litho.scene import region_of, rings_of, scene_of

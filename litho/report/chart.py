@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from litho.ilt import StageHistory
+from litho.pixel_ilt import StageHistory
 
 _WIDTH, _HEIGHT = 640, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 12, 44, 40

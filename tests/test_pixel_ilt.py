@@ -10,10 +10,10 @@ import pytest
 
 from litho.backend import to_host
 from litho.grid import Grid
-from litho.ilt import IltSettings, LossWeights, Stage, ilt
 from litho.model import aerial_images, print_model
 from litho.optimize import LbfgsSettings
 from litho.parametrize import block_mean, gaussian_smoothing, resample
+from litho.pixel_ilt import IltSettings, LossWeights, Stage, ilt
 from litho.process import Corner, Process, expose
 from litho.pupil import Optics
 from litho.resist import Resist, prints
