@@ -131,9 +131,9 @@ def draw_prints(axes: Axes, result: ClipResult, scene: Scene) -> None:
     """Draw the nominal print and the band between the other corners over the wanted shapes, and wrong edges."""
     _map(axes, scene.detail_nm, "Print" if scene.detail_nm == scene.focus_nm else "Print, detail")
     _fill(axes, scene.target, COLORS["target"], alpha=0.14)
-    _fill(axes, scene.band, COLORS["band"], alpha=0.8)
+    _fill(axes, scene.band, COLORS["band"], alpha=0.9)
     _outline(axes, scene.target, COLORS["ink"], 1.0, _DASHES)
-    _outline(axes, scene.nominal, COLORS["print"], 1.0)
+    _outline(axes, scene.nominal, COLORS["print"], 0.8)
     handles: list[Artist] = [_stroke(COLORS["print"], "nominal print")]
     if scene.band:
         handles.append(_swatch("band", "PV band", 0.8))

@@ -36,8 +36,8 @@ INTENSITY_COLORS = "magma"
 
 _TOLERANCE_NM = 0.05  # of outlines that are drawn
 _MARGIN = 0.08  # of the larger side of what is drawn, on each side
-_LARGEST_DETAIL_NM = 1100.0  # a PV band of a few nm is a few pixels of a picture then
-_DETAIL_NM = 700.0  # of what is larger
+_LARGEST_DETAIL_NM = 600.0
+_DETAIL_NM = 500.0  # of what is larger: a PV band of 4 nm is some 6 pixels of a picture
 _VIOLATION_NM2 = 2000.0  # band that a violation counts as, where the most of both is looked for
 
 
@@ -161,8 +161,9 @@ def _detail(result: ClipResult, sites: EdgeSites) -> Box:
     np.add.at(worth, (row, column), _VIOLATION_NM2)
     size = [max(1, round(_DETAIL_NM / p)) for p in grid.pixel_nm]
     sums = scipy.ndimage.uniform_filter(worth, size, mode="constant")
-    y, x = np.unravel_index(int(np.argmax(sums)), sums.shape)
-    (left, bottom, right, top), centre = grid.bounds_nm, _centres(np.array([(y, x)]), grid)[0]
+    best = np.argwhere(sums >= (1 - 1e-9) * sums.max())
+    middle = best[np.argmin(((best - best.mean(axis=0)) ** 2).sum(axis=1))]
+    (left, bottom, right, top), centre = grid.bounds_nm, _centres(middle[None, :], grid)[0]
     x0, x1 = _within(float(centre[0]), _DETAIL_NM, left, right)
     y0, y1 = _within(float(centre[1]), _DETAIL_NM, bottom, top)
     return x0, y0, x1, y1
