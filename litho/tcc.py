@@ -38,10 +38,19 @@ Matrix = NDArray[Any]
 
 @dataclass(frozen=True)
 class _Rows:
-    """T as sum of B^H B over `blocks`, whose rows are orthogonal to those of other blocks, + diag(background)."""
+    """T as sum of B^H B over `blocks`, whose rows are orthogonal to those of other blocks, + diag(background).
+
+    `share` says how often each column counts in a product of rows: mirror images of a column that is kept count 0.
+    """
 
     blocks: list[Matrix]
     background: Matrix
+    share: Matrix
+
+    def gram(self, block: Matrix) -> Matrix:
+        """Return B B^H."""
+        columns = block[:, self.share > 0]
+        return np.asarray((columns * self.share[self.share > 0]) @ columns.conj().T)
 
     @property
     def diagonal(self) -> Matrix:
@@ -125,7 +134,12 @@ def _shifted_pupil_rows(
     for axis in mirrors:
         blocks = [f(b, axis) / math.sqrt(2) for b in blocks for f in (_even, _odd)]
         background = _even(background, axis)
-    return _Rows([b.reshape(len(points), -1) for b in blocks], background.ravel())
+    share = np.ones(background.shape)
+    for axis in mirrors:
+        order = np.arange(share.shape[axis])
+        once = np.where(order == 0, 1.0, np.where(order <= share.shape[axis] // 2, 2.0, 0.0))
+        share = share * (once if axis == -1 else once[:, None])
+    return _Rows([b.reshape(len(points), -1) for b in blocks], background.ravel(), share.ravel())
 
 
 def _half(points: SourcePoints, axis: int) -> SourcePoints | None:
@@ -157,12 +171,12 @@ def _without_zeroth_order(rows: _Rows) -> tuple[Matrix, _Rows]:
     first = direction.conj() @ block
     rest = block - direction[:, None] * first
     rest[:, 0] = 0
-    return first, _Rows([rest, *others], rows.background)
+    return first, _Rows([rest, *others], rows.background, rows.share)
 
 
 def _by_source_points(rows: _Rows) -> tuple[Matrix, Any]:
     """Decompose by A A^H: all weights, and a function that makes chosen kernels; the background's are single orders."""
-    grams = [b @ b.conj().T for b in rows.blocks]
+    grams = [rows.gram(b) for b in rows.blocks]
     values = [scipy.linalg.eigvalsh(g) for g in grams]
     starts = np.cumsum([0, *map(len, grams)])
 
