@@ -118,13 +118,10 @@ def batches(job: Job, device: str) -> list[range]:
     """Cut a job's clips into batches that fit into memory.
 
     A clip is taken to need 8 float32 arrays on the scoring grid, 30 + 2 `history` on the finest grid of a stage, and
-    three complex64 fields per kernel and focus on the band grid; a batch may take `MEMORY_SHARE` of what is free. A
-    free region belongs to one clip, so clips with one are batches of their own.
+    three complex64 fields per kernel and focus on the band grid; a batch may take `MEMORY_SHARE` of what is free.
     """
     count = len(job.clips)
     size = max(1, int(MEMORY_SHARE * free_bytes(device) / bytes_per_clip(job)))
-    if job.recipe.mask.free_margin_nm is not None:
-        size = 1
     return [range(start, min(start + size, count)) for start in range(0, count, size)]
 
 
@@ -174,9 +171,10 @@ def _optimised(job: Job, clips: Sequence[Clip], batch: range, device: str, repor
 
 
 def _free_region(target: NDArray[np.float32], job: Job, device: str) -> Array | None:
-    """Return where the mask may be open, (ny, nx): within the recipe's margin of the one clip's target."""
+    """Return where each mask may be open, (clips, ny, nx): within the recipe's margin of its target."""
     margin = job.recipe.mask.free_margin_nm
     if margin is None:
         return None
-    distance = scipy.ndimage.distance_transform_edt(target[0] <= 0, sampling=job.clips[0].grid.pixel_nm)
-    return to_device((distance <= margin).astype(np.float32), device)
+    pixel = job.clips[0].grid.pixel_nm
+    distances = [scipy.ndimage.distance_transform_edt(clip <= 0, sampling=pixel) for clip in target]
+    return to_device((np.stack(distances) <= margin).astype(np.float32), device)

@@ -69,7 +69,7 @@ def mask_of_level(level: Array, steepness: float, free: Array | None = None) -> 
         positive inside the mask
     steepness
         slope of the sigmoid's argument over the level
-    free : (ny, nx) real in 0..1, optional
+    free : (..., ny, nx) real in 0..1, optional
         where the mask may be open; everywhere if not given
 
     Returns

@@ -182,7 +182,7 @@ def ilt(
         what is transmitted where; binary, drawn shapes open, if not given
     probes : (clips, ny, nx) real, optional
         nm^2 that a wrong print at each pixel costs; needed if the weight of `epe` is not 0
-    free : (ny, nx) real in 0..1, optional
+    free : (clips, ny, nx) real in 0..1, optional
         where the mask may be open; everywhere if not given
     report
         see `Report`
@@ -297,5 +297,5 @@ def _check(target: Array, grid: Grid, settings: IltSettings, probes: Array | Non
         raise ValueError("`probes` must be given if the weight of `epe` is not 0.")
     if probes is not None and tuple(probes.shape) != tuple(target.shape):
         raise ValueError(f"`probes` must have the target's shape {tuple(target.shape)}, but got {tuple(probes.shape)}.")
-    if free is not None and tuple(free.shape) != grid.shape:
-        raise ValueError(f"`free` must have the grid's shape {grid.shape}, but got {tuple(free.shape)}.")
+    if free is not None and tuple(free.shape) != tuple(target.shape):
+        raise ValueError(f"`free` must have the target's shape {tuple(target.shape)}, but got {tuple(free.shape)}.")

@@ -221,7 +221,7 @@ def test_the_gradient_of_the_whole_ilt_loss_is_its_derivative(xp: Any) -> None:
     settings = IltSettings(weights=LossWeights(1.0, 0.7, 0.5), smoothing_nm=12.0)
     foci = tuple(kernels(xp, z) for z in PROCESS.foci_nm)
     problem = stage_problem(
-        xp(target), grid, PROCESS, foci, settings, Stage(16, 5, 4, 9), probes=xp(target), free=xp(np.ones((40, 48)))
+        xp(target), grid, PROCESS, foci, settings, Stage(16, 5, 4, 9), probes=xp(target), free=xp(np.ones((2, 40, 48)))
     )
     objective = problem.objective()
     x, direction = xp(real(2, 20, 24) / 2), xp(real(2, 20, 24))
