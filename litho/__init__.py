@@ -20,7 +20,8 @@ inverse
 verify
     `metrics` L2, PV band, EPE; `contour` sub-pixel outlines; `curves` closed splines; `shots` rectangle counts
 edges
-    `config` recipes; `job` from files to results; `pictures`, `report`; `cli`; `bench`
+    `config` and `recipe_tables` recipes; `job` what is read; `flow` from a job to each `result`; `outputs` its files;
+    `pictures` and `report`; `cli` and `bench` commands
 """
 
 from __future__ import annotations

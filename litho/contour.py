@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 
 import contourpy
@@ -71,18 +70,16 @@ def simplify(polygon: Floats, tolerance_nm: float) -> Floats:
     closed = np.concatenate([polygon, polygon[:1]])
     farthest = int(np.argmax(np.hypot(*(polygon - polygon[0]).T)))
     third = int(np.argmax(_distances(polygon, polygon[0], polygon[farthest])))
-    kept = {0, farthest, third}
-    chains = list(itertools.pairwise([*sorted(kept), len(polygon)]))
-    while chains:
-        first, last = chains.pop()
-        if last - first < 2:
-            continue
-        distances = _distances(closed[first + 1 : last], closed[first], closed[last])
-        worst = first + 1 + int(np.argmax(distances))
-        if distances[worst - first - 1] > tolerance_nm:
-            kept.add(worst)
-            chains += [(first, worst), (worst, last)]
-    return polygon[sorted(kept)]
+    kept = np.unique([0, farthest, third, len(polygon)])
+    while True:
+        chain = np.repeat(np.arange(len(kept) - 1), np.diff(kept))  # of each vertex: between which kept ones it stands
+        distance = _distances(polygon, closed[kept[chain]], closed[kept[chain + 1]])
+        largest = np.maximum.reduceat(distance, kept[:-1])[chain]
+        worst = np.flatnonzero((distance == largest) & (largest > tolerance_nm))
+        if len(worst) == 0:
+            return np.asarray(polygon[kept[:-1]])
+        _, first = np.unique(chain[worst], return_index=True)
+        kept = np.unique(np.concatenate([kept, worst[first]]))
 
 
 def _with_dark_border(field: Floats, level: float) -> Floats:
@@ -99,7 +96,8 @@ def _without_repeats(line: Floats) -> Floats:
 
 
 def _distances(points: Floats, start: Floats, end: Floats) -> Floats:
-    """Return the distance of each point (n, 2) from the segment between two points."""
+    """Return the distance of each point (n, 2) from a segment, the same for all (2,) or one each (n, 2)."""
     along = end - start
-    share = np.clip((points - start) @ along / max(float(along @ along), 1e-300), 0.0, 1.0)
+    length = np.maximum((along * along).sum(axis=-1), 1e-300)
+    share = np.clip(((points - start) * along).sum(axis=-1) / length, 0.0, 1.0)
     return np.asarray(np.hypot(*(points - start - share[:, None] * along).T))

@@ -43,14 +43,19 @@ class Stage:
         slope of the sigmoid that makes the level a mask
     resist_steepness
         slope of the sigmoid that makes the intensity a print
+    kernels
+        number of kernels, the first of each focus; all if not given: weak ones can wait for the last stages
     """
 
     pixel_nm: float
     steps: int
     mask_steepness: float
     resist_steepness: float
+    kernels: int | None = None
 
     def __post_init__(self) -> None:
+        if self.kernels is not None and self.kernels < 1:
+            raise ValueError(f"`kernels` must be at least 1, but got {self.kernels}.")
         for name in ("pixel_nm", "steps", "mask_steepness", "resist_steepness"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
@@ -273,6 +278,8 @@ def stage_problem(
     """Put a problem on the grid of one stage; arguments as in `ilt`."""
     coarse = grid.resampled(stage.pixel_nm)
     resist = Resist(process.resist.threshold, stage.resist_steepness)
+    if stage.kernels is not None:
+        kernels = tuple(k.truncated(min(stage.kernels, len(k.weights))) for k in kernels)
     model = print_model(coarse, Process(process.corners, resist), kernels, target, mask=mask)
     count = (coarse.shape[0] * coarse.shape[1]) / (grid.shape[0] * grid.shape[1])
     return StageProblem(

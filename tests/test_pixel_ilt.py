@@ -13,7 +13,7 @@ from litho.grid import Grid
 from litho.model import aerial_images, print_model
 from litho.optimize import LbfgsSettings
 from litho.parametrize import block_mean, gaussian_smoothing, resample
-from litho.pixel_ilt import IltSettings, LossWeights, Stage, ilt
+from litho.pixel_ilt import IltSettings, LossWeights, Stage, ilt, stage_problem
 from litho.process import Corner, Process, expose
 from litho.pupil import Optics
 from litho.resist import Resist, prints
@@ -101,6 +101,15 @@ def test_the_epe_weight_acts_at_the_probes(target: np.ndarray, kernels: Any) -> 
         return float(aerial_images((level > 0).astype(np.float32), model)[0][0, 0, 109, 72])
 
     assert at_probe(replace(SETTINGS, weights=weights)) > at_probe(SETTINGS) + 0.01
+
+
+def test_a_stage_may_leave_weak_kernels_out(target: np.ndarray, kernels: Any) -> None:
+    few = stage_problem(target, GRID, PROCESS, kernels, SETTINGS, Stage(8, 5, 4, 30, kernels=9))
+    assert [len(k.weights) for k in few.model.kernels] == [9, 9]
+    every = stage_problem(target, GRID, PROCESS, kernels, SETTINGS, Stage(8, 5, 4, 30, kernels=10**6))
+    assert [len(k.weights) for k in every.model.kernels] == [len(k.weights) for k in kernels]
+    with pytest.raises(ValueError, match="`kernels` must be at least 1"):
+        Stage(8, 5, 4, 30, kernels=0)
 
 
 def test_it_stops_when_asked_and_gives_the_best_so_far(target: np.ndarray, kernels: Any) -> None:
