@@ -69,7 +69,7 @@ class Pair:
 
 def minimize(
     objective: Objective, x: Array, steps: int, settings: LbfgsSettings, progress: Progress | None = None
-) -> tuple[Array, list[Array]]:
+) -> tuple[Array, list[Array], bool]:
     """Minimise every clip of a batch.
 
     Parameters
@@ -91,6 +91,8 @@ def minimize(
         best variables found
     values
         value of each clip (clips,) at the start and after each step; never increases
+    asked
+        whether `progress` asked to stop
 
     References
     ----------
@@ -118,11 +120,11 @@ def minimize(
         scale = xp.where(good, full, scale * settings.shrink)
         values.append(value)
         if progress is not None and progress(count, value):
-            break
+            return x, values, True
         active = active & ~_stalled(values, settings)
         if settings.tolerance > 0 and not bool(to_host(xp.any(active))):
             break
-    return x, values
+    return x, values, False
 
 
 def _downhill(gradient: Array, pairs: list[Pair]) -> Array:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from litho.backend import Array, array_module, to_host
 from litho.grid import Grid
@@ -198,24 +199,20 @@ def ilt(
     """
     _check(target, grid, settings, probes, free)
     xp = array_module(target)
-    history, asked = [], []
-    level_x: Array = None
+    history = []
+    x: Array = None
     for number, stage in enumerate(settings.stages):
         problem = stage_problem(target, grid, process, kernels, settings, stage, mask=mask, probes=probes, free=free)
-        level_x = problem.start(settings) if level_x is None else resample(level_x, problem.model.mask_grid.shape)
-
-        def progress(step: int, values: Array, number: int = number) -> bool:
-            asked.append(report is not None and report(number, step, values))
-            return asked[-1]
-
-        level_x, values = minimize(problem.objective(), level_x, stage.steps, settings.optimizer, progress)
+        x = problem.start(settings) if x is None else resample(x, problem.model.mask_grid.shape)
+        progress = None if report is None else partial(report, number)
+        x, values, asked = minimize(problem.objective(), x, stage.steps, settings.optimizer, progress)
         history.append(StageHistory(stage, xp.stack(values)))
-        if any(asked):
+        if asked:
             break
-    level = resample(problem.smoothing(level_x), grid.shape)
+    level = resample(problem.smoothing(x), grid.shape)
     if free is not None:
         level = xp.where(free > 0, level, -xp.abs(level))
-    return IltResult(level, tuple(history), any(asked))
+    return IltResult(level, tuple(history), asked)
 
 
 @dataclass(frozen=True)
