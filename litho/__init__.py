@@ -11,7 +11,8 @@ geometry
     `layout` polygons of a file; `polygons` merging; `io` GDS, OASIS, GLP; `raster` exact coverage; `patterns` samples
 optics
     `source` illuminators; `pupil` the lens; `mask` coverage to transmission; `abbe` slow and obvious reference;
-    `tcc` coherent kernels; `socs` fast image; `image` an image known everywhere; `kernel_files` kernels in files
+    `tcc` coherent kernels; `socs` fast image; `image` an image known everywhere; `kernel_files` kernels in files;
+    `polygon_spectrum` exact spectra of polygons, without a raster, and their derivative in every vertex
 process
     `resist` threshold; `process` corners of dose and focus
 inverse

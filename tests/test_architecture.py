@@ -15,14 +15,14 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ROWS = (
     {"backend", "grid", "fourier", "resources", "check", "files"},
     {"cells", "polygons", "layout", "patterns", "raster", "io"},
-    {"source", "zernike", "pupil", "mask", "abbe", "tcc", "socs", "image", "kernel_files"},
+    {"source", "zernike", "pupil", "mask", "abbe", "tcc", "socs", "image", "kernel_files", "polygon_spectrum"},
     {"resist", "process"},
     {"losses", "model", "parametrize", "optimize", "pixel_ilt"},
     {"contour", "curves", "metrics", "sites", "shots"},
 )
 """Rows of the module map: a module imports from its own row and the rows before it. What is in none is an edge."""
 
-ARRAY_MODULES = {"fourier", "check", "mask", "pupil", "abbe", "socs", "image", *ROWS[3], *ROWS[4]}
+ARRAY_MODULES = {"fourier", "check", "mask", "pupil", "abbe", "socs", "image", "polygon_spectrum", *ROWS[3], *ROWS[4]}
 """Modules that run on any array library and therefore import none."""
 
 
