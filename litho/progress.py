@@ -57,11 +57,13 @@ class CorrectionProgress:
         self._task = self._bar.add_task(f"starting on {device}", total=self._each * len(job.clips), loss="")
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        if not self._bar.disable:  # older versions of rich print an empty line for a bar that is not shown
+            self._bar.start()
         return self
 
     def __exit__(self, *what: object) -> None:
-        self._bar.stop()
+        if not self._bar.disable:
+            self._bar.stop()
 
     def show(self, update: Update, stopping: bool) -> bool:
         """Show where a correction stands; return whether it is to stop."""
