@@ -50,6 +50,7 @@ _HOME = {
     "coverage": "raster",
     "evaluate": "metrics",
     "ilt": "pixel_ilt",
+    "join_holes": "contour",
     "read_kernels": "kernel_files",
     "read_layout": "layout",
     "socs_kernels": "tcc",
@@ -79,6 +80,7 @@ __all__ = [
     "coverage",
     "evaluate",
     "ilt",
+    "join_holes",
     "read_kernels",
     "read_layout",
     "socs_kernels",
@@ -86,7 +88,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from litho.contour import contours
+    from litho.contour import contours, join_holes
     from litho.grid import Grid
     from litho.image import AerialImage, aerial_image
     from litho.info import __version__

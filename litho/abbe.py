@@ -6,7 +6,7 @@ Each source point lights the mask with a tilted plane wave, so the lens sees the
 
 A point stands for a cell. Where the lens's rim cuts the cell of an order, only the share c of that cell passes: the
 mean amplitude c interferes, and the rest of the passed light, c - c^2, is a background that does not. A rim decided by
-yes or no instead is the largest error of an image: for the same 1e-4 it needs some fifty times as many points.
+yes or no instead is the largest error of an image: it falls only slowly with the number of points.
 """
 
 from __future__ import annotations

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import contourpy
+import gdstk
 import numpy as np
 from numpy.typing import NDArray
 
 from litho.grid import Grid
+from litho.polygons import RESOLUTION
 from litho.raster import polygon_area_nm2
 
 Floats = NDArray[np.float64]
@@ -80,6 +82,42 @@ def simplify(polygon: Floats, tolerance_nm: float) -> Floats:
             return np.asarray(polygon[kept[:-1]])
         _, first = np.unique(chain[worst], return_index=True)
         kept = np.unique(np.concatenate([kept, worst[first]]))
+
+
+def join_holes(outlines: Sequence[Floats]) -> list[Floats]:
+    """Return polygons as layout files have them: each hole is joined to the outline around it by a cut of no width.
+
+    Parameters
+    ----------
+    outlines
+        counter-clockwise around islands, clockwise around holes, as `contours` gives them
+    """
+    return [
+        polygon
+        for island, holes in nested(outlines)
+        for polygon in cut_holes(outlines[island], [outlines[k] for k in holes])
+    ]
+
+
+def nested(outlines: Sequence[Floats]) -> list[tuple[int, list[int]]]:
+    """Return the place of each island, and the places of the holes in it."""
+    areas = [polygon_area_nm2(outline) for outline in outlines]
+    shapes = {k: gdstk.Polygon(outlines[k].tolist()) for k, area in enumerate(areas) if area > 0}
+    holes: dict[int, list[int]] = {k: [] for k in shapes}
+    for hole in (k for k, area in enumerate(areas) if area < 0):
+        x, y = outlines[hole][0]
+        around = [k for k in shapes if areas[k] > -areas[hole] and shapes[k].contain((x, y))]
+        if around:
+            holes[min(around, key=lambda k: areas[k])].append(hole)
+    return list(holes.items())
+
+
+def cut_holes(outline: Floats, holes: Sequence[Floats]) -> list[Floats]:
+    """Return an outline without its holes; more than one polygon only where a hole touches it."""
+    if not holes:
+        return [outline]
+    cut = gdstk.boolean(gdstk.Polygon(outline.tolist()), [gdstk.Polygon(h.tolist()) for h in holes], "not", RESOLUTION)
+    return [np.asarray(part.points) for part in cut]
 
 
 def _with_dark_border(field: Floats, level: float) -> Floats:

@@ -15,16 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import gdstk
 import numpy as np
 import tomli_w
 
 from litho.cells import Floats, Layer
+from litho.contour import cut_holes, join_holes, nested
 from litho.curves import Curve
 from litho.io.atomic import atomic_path
 from litho.io.write import write_oasis
-from litho.polygons import RESOLUTION
-from litho.raster import polygon_area_nm2
 from litho.result import ClipResult
 
 TARGET_LAYER: Layer = (1, 0)
@@ -98,7 +96,7 @@ def write_polygons(result: ClipResult, path: Path) -> None:
     mask, texts = joined(result.mask_polygons, result.curves)
     layers: dict[Layer, Sequence[Floats]] = {TARGET_LAYER: result.target_polygons, MASK_LAYER: mask}
     for number, outlines in enumerate(result.print_polygons):
-        layers[FIRST_PRINT_LAYER + number, 0] = joined(outlines, (None,) * len(outlines))[0]
+        layers[FIRST_PRINT_LAYER + number, 0] = join_holes(outlines)
     dbu_nm = float(result.recipe["output"]["dbu_nm"])
     write_oasis(path, layers, dbu_nm, curves={MASK_LAYER: texts}, cell=_cell_name(result.name))
 
@@ -113,29 +111,14 @@ def joined(outlines: Sequence[Floats], curves: Sequence[Curve | None]) -> tuple[
     curves
         one per outline, or None; the text of a polygon with holes holds all of its curves, separated by " | "
     """
-    areas = [polygon_area_nm2(outline) for outline in outlines]
-    islands = [k for k, area in enumerate(areas) if area > 0]
-    shapes = {k: _polygon(outlines[k]) for k in islands}
-    holes: dict[int, list[int]] = {k: [] for k in islands}
-    for hole in (k for k, area in enumerate(areas) if area < 0):
-        around = [k for k in islands if areas[k] > -areas[hole] and shapes[k].contain(tuple(outlines[hole][0]))]
-        if around:
-            holes[min(around, key=lambda k: areas[k])].append(hole)
     polygons: list[Floats] = []
     texts: list[str | None] = []
-    for island in islands:
-        parts = [outlines[island]]
-        if holes[island]:
-            cut = gdstk.boolean(shapes[island], [_polygon(outlines[k]) for k in holes[island]], "not", RESOLUTION)
-            parts = [np.asarray(part.points) for part in cut]
-        members = [curve for k in (island, *holes[island]) if (curve := curves[k]) is not None]
+    for island, holes in nested(outlines):
+        parts = cut_holes(outlines[island], [outlines[k] for k in holes])
+        members = [curve for k in (island, *holes) if (curve := curves[k]) is not None]
         polygons += parts
         texts += [" | ".join(curve.to_text() for curve in members) or None, *[None] * (len(parts) - 1)]
     return polygons, texts
-
-
-def _polygon(outline: Any) -> gdstk.Polygon:
-    return gdstk.Polygon(outline)
 
 
 def write_summary(results: Sequence[Mapping[str, Any]], path: Path) -> None:

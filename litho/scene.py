@@ -12,10 +12,9 @@ import scipy.ndimage
 from numpy.typing import NDArray
 
 from litho.cells import Floats
-from litho.contour import simplify
+from litho.contour import join_holes, simplify
 from litho.grid import Grid
 from litho.metrics import EpeRule, epe_sites
-from litho.outputs import joined
 from litho.polygons import RESOLUTION, Box
 from litho.result import ClipResult
 
@@ -183,7 +182,7 @@ def _band(corners: Sequence[Sequence[Floats]]) -> list[Floats]:
     """Return the rings of what some but not all corners print."""
     if len(corners) < 2:
         return []
-    joints = [joined(outlines, (None,) * len(outlines))[0] for outlines in corners]
+    joints = [join_holes(outlines) for outlines in corners]
     prints = [[gdstk.Polygon(polygon) for polygon in polygons] for polygons in joints]  # type: ignore[arg-type]
     some = reduce(lambda a, b: gdstk.boolean(a, b, "or", RESOLUTION), prints)
     every = reduce(lambda a, b: gdstk.boolean(a, b, "and", RESOLUTION), prints)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from skimage.measure import points_in_poly
 
-from litho.contour import contours, drop_specks, simplify
+from litho.contour import contours, drop_specks, join_holes, nested, simplify
 from litho.curves import MAX_CONTROL_POINTS, Curve, fit_curve
 from litho.grid import Grid
-from litho.raster import polygon_area_nm2
+from litho.raster import coverage, polygon_area_nm2
 
 GRID = Grid((256, 300), (1.0, 1.0), (1000.0, -500.0))
 CENTRE = np.array([1150.2, -372.3])
@@ -205,3 +205,16 @@ def test_a_tolerance_that_cannot_be_reached_is_refused() -> None:
     for tolerance_nm in (0.0, -1.0, float("nan")):
         with pytest.raises(ValueError, match="`tolerance_nm` must be a positive length"):
             fit_curve(circle(), tolerance_nm)
+
+
+def test_files_get_polygons_with_their_holes_joined_to_the_outline_around_them() -> None:
+    def square(x: float, y: float, side: float, turn: int = 1) -> np.ndarray:
+        return np.array([(x, y), (x + side, y), (x + side, y + side), (x, y + side)])[::turn]
+
+    # an island in a hole of a larger one, beside a lone one
+    outlines = [square(0, 0, 100), square(20, 20, 60, -1), square(40, 40, 20), square(200, 0, 10)]
+    assert nested(outlines) == [(0, [1]), (2, []), (3, [])]
+    polygons = join_holes(outlines)
+    assert sorted(abs(polygon_area_nm2(p)) for p in polygons) == [100.0, 400.0, 6400.0]
+    grid = Grid((55, 110), (2.0, 2.0))
+    assert np.array_equal(coverage(polygons, grid), coverage(outlines, grid))

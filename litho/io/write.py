@@ -37,7 +37,8 @@ def write_oasis(
     path
         the file
     layers
-        polygons of each (layer, datatype), (n, 2) vertices (x, y) in nm
+        polygons of each (layer, datatype), (n, 2) vertices (x, y) in nm. Files know no holes: join each to its outline
+        first, `litho.join_holes`
     dbu_nm
         database unit that vertices are rounded to
     curves
@@ -71,7 +72,8 @@ def write_gds(
     path
         the file
     layers
-        polygons of each (layer, datatype), (n, 2) vertices (x, y) in nm
+        polygons of each (layer, datatype), (n, 2) vertices (x, y) in nm. Files know no holes: join each to its outline
+        first, `litho.join_holes`
     dbu_nm
         database unit that vertices are rounded to
     cell
