@@ -2,8 +2,8 @@
 
 For each condition NAME a file holds `NAME_kernels` (K, 2 Ry + 1, 2 Rx + 1), complex, frequency (0, 0) in the middle,
 and `NAME_weights` (K,). Ours add `period_nm` (y, x), `NAME_defocus_nm`, `NAME_truncation_error` and, centred likewise,
-`NAME_background` (2 Ry + 1, 2 Rx + 1). A file without them is taken for the contest's: a field of 2048 nm, conditions
-`focus` and `defocus`.
+`NAME_background` (2 Ry + 1, 2 Rx + 1) and `NAME_transfer` (4 Ry + 1, 2 Rx + 1), x from frequency 0. A file without
+them is taken for the contest's: a field of 2048 nm, conditions `focus` and `defocus`.
 
 The contest's intensities are not relative to the clear field (an open mask gives about 0.95 in focus), and its dose
 multiplies the mask's amplitude, so that intensity goes with its square. Weights are kept as they are; whoever scores
@@ -92,6 +92,8 @@ def write_kernels(path: str | os.PathLike[str], kernels: Mapping[str, Kernels]) 
             arrays[f"{name}_truncation_error"] = np.array(k.truncation_error)
         if k.background is not None:
             arrays[f"{name}_background"] = np.fft.fftshift(to_host(k.background))
+        if k.transfer is not None:
+            arrays[f"{name}_transfer"] = np.fft.fftshift(to_host(k.transfer), axes=0)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)
 
@@ -172,6 +174,7 @@ def _condition(found: _Archive, name: str) -> Kernels:
         _defocus(found, name),
         _number(found, f"{name}_truncation_error"),
         _background(found, f"{name}_background", spectra.shape[1:]),
+        _transfer(found, f"{name}_transfer", (2 * spectra.shape[1] - 1, spectra.shape[2])),
     )
 
 
@@ -182,6 +185,15 @@ def _background(found: _Archive, name: str, shape: tuple[int, ...]) -> NDArray[A
     if background.shape != shape or (background < 0).any():
         raise found.refuse(f"{name} must be of shape {shape} and not negative")
     return np.fft.ifftshift(background)
+
+
+def _transfer(found: _Archive, name: str, shape: tuple[int, ...]) -> NDArray[Any] | None:
+    if name not in found.names:
+        return None
+    transfer = found.read(name, 2, "f")
+    if transfer.shape != shape:
+        raise found.refuse(f"{name} must have shape {shape}, but has {transfer.shape}")
+    return np.fft.ifftshift(transfer, axes=0)
 
 
 def _defocus(found: _Archive, name: str) -> float:

@@ -38,6 +38,8 @@ class Kernels:
     background : (2 Ry + 1, 2 Rx + 1) real, or None
         what the dropped kernels pass of each order: it is given back to the image as an even light, so that the mean
         intensity stays exact
+    transfer : (4 Ry + 1, 2 Rx + 1) real, or None
+        what vibration and flare multiply the intensity's half band with
     """
 
     spectra: Array
@@ -46,6 +48,7 @@ class Kernels:
     defocus_nm: float = 0.0
     truncation_error: float | None = None
     background: Array | None = None
+    transfer: Array | None = None
 
     def __post_init__(self) -> None:
         shape = tuple(self.spectra.shape)
@@ -104,6 +107,7 @@ class Kernels:
             spectra=like(to_host(self.spectra), x, complex_dtype(x)),
             weights=like(to_host(self.weights), x, real_dtype(x)),
             background=None if self.background is None else like(to_host(self.background), x, real_dtype(x)),
+            transfer=None if self.transfer is None else like(to_host(self.transfer), x, real_dtype(x)),
         )
 
 
@@ -140,12 +144,15 @@ def image_band(mask_band: Array, kernels: Kernels) -> tuple[Array, SavedFields]:
     if kernels.background is not None:
         lost = kernels.background * (xp.real(mask_band) ** 2 + xp.imag(mask_band) ** 2)
         intensity = intensity + xp.sum(lost, axis=(-2, -1), keepdims=True)
-    return half_band(intensity, kernels.image_radius), saved
+    half = half_band(intensity, kernels.image_radius)
+    return half if kernels.transfer is None else half * kernels.transfer, saved
 
 
 def image_band_adjoint(intensity_half_bar: Array, saved: SavedFields, kernels: Kernels) -> Array:
     """Gradient with respect to `mask_band`, from the one with respect to `intensity_half`."""
     fields = _fields(saved.mask_band, kernels) if saved.fields is None else saved.fields
+    if kernels.transfer is not None:
+        intensity_half_bar = intensity_half_bar * kernels.transfer
     intensity_bar = half_band_adjoint(intensity_half_bar, kernels.band_shape)
     fields_bar = (2 * kernels.weights[:, None, None]) * (intensity_bar[..., None, :, :] * fields)
     band_bar = _fields_adjoint(fields_bar, kernels)

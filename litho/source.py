@@ -119,6 +119,8 @@ class Source:
         return cls((PixelMap.of(map),))
 
     def __add__(self, other: Source) -> Source:
+        if not isinstance(other, Source):
+            return NotImplemented
         return Source(self.shapes + other.shapes)
 
     def __rmul__(self, factor: float) -> Source:

@@ -211,7 +211,10 @@ def _inner(sector: Sector, radius: Values, angle: Values) -> list[Values]:
 
 def _breaks(sector: Sector, across: Values, axis: int) -> Values:
     """Return where lines at `across` from the centre meet the borders of the sector's edges, (lines, places)."""
-    squared = np.array(sector.radii.knots) ** 2 - across[:, None] ** 2
+    # round a small hole the integrand changes with every doubling of the radius
+    doublings = range(1, math.ceil(math.log2(sector.outer / sector.inner))) if sector.inner > 0 else ()
+    radii = np.array([*sector.radii.knots, *(sector.inner * 2.0**k for k in doublings)])
+    squared = radii**2 - across[:, None] ** 2
     chord = np.sqrt(np.maximum(squared, 0))
     places = [chord, -chord, np.zeros((len(across), 1))]
     for knot in sector.angles.knots if sector.angles else ():

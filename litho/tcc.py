@@ -1,8 +1,13 @@
 """Coherent kernels of a partially coherent system, by decomposition of its transmission cross-coefficients (TCC).
 
-With the rows A[s, f] = sqrt(w_s) P(f + s), one per source point, the TCC is T = A^H A + diag(background) (see `abbe`).
-It is never formed for a large field: kernels are U^H A with U the eigenvectors of the small matrix A A^H, a rotation
-of the rows, so that all kernels together equal the sum over source points to rounding.
+With the rows A[(s, c), f] = sqrt(w_s) G_sc(f + s), one per source point and component of its light, the TCC is
+T = A^H A + diag(background) (see `abbe`). Polarised light, a film stack and a spread of focus only add rows: there are
+hardly more kernels, and an image costs the same.
+
+Where lens and source are their own mirror images, T falls apart into blocks of even and odd functions, each with half
+the rows and half the columns. A block with fewer columns than rows is formed and decomposed itself; of another, A A^H
+is, and its kernels are U^H A with U the eigenvectors. All kernels together equal the sum over source points to
+rounding.
 
 The first kernel is T's column at the zeroth order: it holds all that the zeroth order interferes with, the clear field
 included, and is taken out before the rest is decomposed. So the clear field is 1 however few kernels are kept, and
@@ -11,18 +16,23 @@ what is dropped is never negative and at most (next weight) x (variance of the t
 
 from __future__ import annotations
 
+import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import scipy.linalg
+import scipy.linalg.blas
 from numpy.typing import NDArray
 
-from litho.abbe import pupil_coordinates, shifted_pupils
-from litho.pupil import Optics
+from litho.abbe import transfer_of
+from litho.parity import Parity, folded, mirror_half, parities
+from litho.pupil import RIM, Optics
+from litho.shifted_pupils import pupil_coordinates, shifted_pupils
 from litho.socs import Kernels
-from litho.source import SourcePoints
+from litho.source_spacing import source_spacing
+from litho.source_weights import lit_points
 
 MAX_ERROR = 0.03
 """Default share of the TCC's trace that may be dropped; an image's largest error is a tenth of it, or a quarter."""
@@ -30,31 +40,43 @@ MAX_ERROR = 0.03
 ROUNDING = 1e-20
 """A kernel with less than this share of the trace is nothing but rounding."""
 
-CHUNK = 2**19
+CHUNK = 2**20
 """Pupil values computed at a time."""
 
 Matrix = NDArray[Any]
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """T as sum of B^H B over `blocks`, whose rows are orthogonal to those of other blocks, + diag(background).
+FIRST_TRY = 48
+"""Kernels of a block that are computed at first; twice as many if they are not enough."""
 
-    `share` says how often each column counts in a product of rows: mirror images of a column that is kept count 0.
+
+@dataclass(frozen=True)
+class _Block:
+    """The part of T of one parity: matrix + diag(background), or rows^H rows + diag(background) with matrix their Gram.
+
+    Parameters
+    ----------
+    parity
+        what its columns mean
+    matrix : (n, n)
+        T itself, the background included, or the products A A^H of the rows
+    rows : (n, columns)
+        None where `matrix` is T itself
+    background : (columns,)
+        of T beside the rows; each is a kernel of its own order. Zero where `matrix` is T itself
     """
 
-    blocks: list[Matrix]
+    parity: Parity
+    matrix: Matrix
+    rows: Matrix | None
     background: Matrix
-    share: Matrix
 
-    def gram(self, block: Matrix) -> Matrix:
-        """Return B B^H."""
-        columns = block[:, self.share > 0]
-        return np.asarray((columns * self.share[self.share > 0]) @ columns.conj().T)
-
-    @property
-    def diagonal(self) -> Matrix:
-        return np.asarray(self.background + sum((np.abs(b) ** 2).sum(axis=0) for b in self.blocks))
+    def strongest(self, count: int) -> tuple[Matrix, Matrix]:
+        """Return weights, strongest first, and kernels (kernels, columns) of `matrix`."""
+        n = len(self.matrix)
+        values, vectors = scipy.linalg.eigh(self.matrix, subset_by_index=(max(0, n - count), n - 1))
+        values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1].conj().T
+        return values, np.sqrt(values)[:, None] * vectors if self.rows is None else vectors @ self.rows
 
 
 def socs_kernels(
@@ -64,6 +86,7 @@ def socs_kernels(
     max_error: float = MAX_ERROR,
     count: int | None = None,
     spacing: float | None = None,
+    depth_nm: float | None = None,
 ) -> Kernels:
     """Coherent kernels of a lens and source.
 
@@ -80,7 +103,9 @@ def socs_kernels(
     count
         number of kernels
     spacing
-        of the source points, see `Source.sample`
+        of the source points; for intensities within 1e-4 if it is not given, see `litho.source_spacing`
+    depth_nm
+        below the top of the films of `optics.wafer`; None: the mean over the resist, or no wafer
 
     Returns
     -------
@@ -92,125 +117,158 @@ def socs_kernels(
         raise ValueError(f"`max_error` must be a share in [0, 1), but got {max_error}.")
     if not math.isfinite(defocus_nm):
         raise ValueError(f"`defocus_nm` must be finite, but got {defocus_nm}.")
-    radius = optics.band_radius(period_nm)
-    rows = _shifted_pupil_rows(optics, period_nm, defocus_nm, spacing)
-    first, rest = _without_zeroth_order(rows)
-    trace = float(rows.diagonal.sum())
-    if rows.background.size <= sum(len(b) for b in rows.blocks):
-        weights, make = _by_frequencies(rest)
-    else:
-        weights, make = _by_source_points(rest)
-    kept = _chosen(weights, trace - float(np.vdot(first, first).real), trace, max_error, count)
-    spectra = np.concatenate([first[None, :], make(kept)])
+    spacing = source_spacing(optics, defocus_nm=defocus_nm, depth_nm=depth_nm) if spacing is None else spacing
+    blocks, diagonal = _blocks(optics, period_nm, defocus_nm, spacing, depth_nm)
+    trace = float(diagonal.sum())
+    first, blocks[0] = _without_zeroth_order(blocks[0])
+    rest = trace - float(np.vdot(first, first).real)
+    spectra = np.concatenate(
+        [blocks[0].parity.expanded(first[None, :]), _chosen(blocks, rest, trace, max_error, count)]
+    )
+    spectra = spectra.reshape(len(spectra), -1).astype(complex)
     energy = (np.abs(spectra) ** 2).sum(axis=1)
     real = energy > ROUNDING * trace
     spectra, energy = _phased(spectra[real]) / np.sqrt(energy[real])[:, None], energy[real]
+    left = np.maximum(diagonal - (energy @ np.abs(spectra) ** 2).reshape(diagonal.shape), 0)
+    transfer = transfer_of(optics, period_nm, left)
     return Kernels(
-        spectra.reshape(-1, 2 * radius[0] + 1, 2 * radius[1] + 1).astype(complex),
+        spectra.reshape(-1, *diagonal.shape),
         energy,
         (float(period_nm[0]), float(period_nm[1])),
         float(defocus_nm),
         max(0.0, 1 - float(energy.sum()) / trace),
-        np.maximum(rows.diagonal - energy @ np.abs(spectra) ** 2, 0).reshape(2 * radius[0] + 1, 2 * radius[1] + 1),
+        left,
+        transfer,
     )
 
 
-def _shifted_pupil_rows(
-    optics: Optics, period_nm: tuple[float, float], defocus_nm: float, spacing: float | None
-) -> _Rows:
-    """Return A and the background; half of a mirrored system's points are enough, and give two orthogonal blocks."""
-    points = optics.source.sample(spacing)
-    mirrors: list[int] = []
-    for axis, mirrored in ((-1, optics.mirrored[0]), (-2, optics.mirrored[1])):
-        half = _half(points, axis) if mirrored else None
-        if half is not None:
-            points = half
-            mirrors.append(axis)
+def _blocks(
+    optics: Optics,
+    period_nm: tuple[float, float],
+    defocus_nm: float,
+    spacing: float | None,
+    depth_nm: float | None,
+) -> tuple[list[_Block], Matrix]:
+    """Return T in blocks, the even one first, and its whole diagonal (ny, nx)."""
+    points, mirrors = mirror_half(lit_points(optics, spacing), optics.mirrored)
     x, y = pupil_coordinates(optics, period_nm, np.zeros(1))
-    step = max(1, CHUNK // (x.size * y.size))
-    parts = [shifted_pupils(points[i : i + step], x, y, optics, defocus_nm) for i in range(0, len(points), step)]
-    rows = np.sqrt(points.weight)[:, None, None] * np.concatenate([amplitude for amplitude, _ in parts])
-    blocks, background = [rows if rows.imag.any() else rows.real], sum(b for _, b in parts)
+    cells = np.hypot(*points.radial.T) + np.hypot(*points.tangential.T)
+    inside = np.hypot(x, y) <= 1 + (np.hypot(points.x, points.y) + cells / 2).max() + RIM
+    blocks = [_Sum(parity) for parity in parities(inside, mirrors)]
+    background, start = np.zeros(inside.shape), 0
+    step = 1  # the first point tells how many components there are
+    while start < len(points):
+        amplitude, lost = shifted_pupils(points[start : start + step], x, y, optics, defocus_nm, depth_nm)
+        amplitude *= np.sqrt(points.weight[start : start + step])[:, None, None, None]
+        rows = (amplitude if amplitude.imag.any() else amplitude.real).reshape(-1, *inside.shape)
+        for block, part in zip(blocks, folded(rows, [b.parity for b in blocks]), strict=True):
+            block.add(part, len(points) * amplitude.shape[1])
+        background += lost
+        start += step
+        step = max(1, CHUNK // (amplitude.shape[1] * x.size * y.size))
     for axis in mirrors:
-        blocks = [f(b, axis) / math.sqrt(2) for b in blocks for f in (_even, _odd)]
-        background = _even(background, axis)
-    share = np.ones(background.shape)
-    for axis in mirrors:
-        order = np.arange(share.shape[axis])
-        once = np.where(order == 0, 1.0, np.where(order <= share.shape[axis] // 2, 2.0, 0.0))
-        share = share * (once if axis == -1 else once[:, None])
-    return _Rows([b.reshape(len(points), -1) for b in blocks], background.ravel(), share.ravel())
+        background = background + np.roll(np.flip(background, axis), 1, axis)
+    done = [block.block(background) for block in blocks]
+    return done, background + sum(block.power for block in blocks)
 
 
-def _half(points: SourcePoints, axis: int) -> SourcePoints | None:
-    """Return the points on the positive side of an axis, -1 for x, if the others are their mirror images, else None."""
-    place, other = (points.x, points.y) if axis == -1 else (points.y, points.x)
-    sides = []
-    for sign in (1, -1):
-        table = np.stack([sign * place, other, points.weight])[:, sign * place > 0]
-        sides.append(table[:, np.lexsort(np.round(table, 9))])
-    if 2 * sides[0].shape[1] != len(points) or sides[0].shape != sides[1].shape:
-        return None
-    return points[place > 0] if np.all(abs(sides[0] - sides[1]) < 1e-12) else None
+class _Sum:
+    """T of one parity while source points are added to it: as rows, or as rows^H rows where that is smaller."""
+
+    def __init__(self, parity: Parity) -> None:
+        self.parity = parity
+        self.rows: list[Matrix] = []
+        self.matrix: Matrix | None = None
+        self.diagonal: Matrix = np.zeros(1)
+
+    def add(self, rows: Matrix, total: int) -> None:
+        """Add rows (n, columns), some of `total`."""
+        self.diagonal = self.diagonal + (np.abs(rows) ** 2).sum(axis=0)
+        if rows.shape[1] > total:
+            self.rows.append(rows)
+        else:
+            self.matrix = _half_products(rows.T, self.matrix)
+
+    @property
+    def power(self) -> Matrix:
+        """Share of T's diagonal (ny, nx)."""
+        return self.parity.power(self.diagonal)
+
+    def block(self, background: Matrix) -> _Block:
+        """Return the finished block."""
+        beside = self.parity.columns(background)
+        if self.matrix is not None:
+            return _Block(self.parity, _whole(self.matrix) + np.diag(beside), None, 0 * beside)
+        rows = np.concatenate(self.rows)
+        return _Block(self.parity, _products(rows), rows, beside)
 
 
-def _even(values: Matrix, axis: int) -> Matrix:
-    """Return the sum of values at unshifted frequencies k and -k."""
-    return values + np.roll(np.flip(values, axis), 1, axis)
+def _products(rows: Matrix) -> Matrix:
+    """Return A A^H, (n, n) for A (n, columns)."""
+    return _whole(_half_products(rows.conj()))
 
 
-def _odd(values: Matrix, axis: int) -> Matrix:
-    """Return the difference of values at unshifted frequencies k and -k."""
-    return values - np.roll(np.flip(values, axis), 1, axis)
+def _half_products(rows: Matrix, total: Matrix | None = None) -> Matrix:
+    """Return the upper triangle of conj(A) A^T, (n, n) for A (n, columns), added to a `total` that may be reused."""
+    if np.iscomplexobj(rows) or (total is not None and np.iscomplexobj(total)):
+        start = np.zeros((len(rows), len(rows)), dtype=complex, order="F") if total is None else total
+        product = scipy.linalg.blas.zherk(1.0, rows.conj(), 1.0, start.astype(complex, copy=False), overwrite_c=1)
+    else:
+        start = np.zeros((len(rows), len(rows)), order="F") if total is None else total
+        product = scipy.linalg.blas.dsyrk(1.0, rows, 1.0, start, overwrite_c=1)
+    return np.asarray(product)
 
 
-def _without_zeroth_order(rows: _Rows) -> tuple[Matrix, _Rows]:
+def _whole(half: Matrix) -> Matrix:
+    """Return a Hermitian matrix from its upper triangle."""
+    return np.asarray(np.triu(half) + np.triu(half, 1).conj().T)
+
+
+def _without_zeroth_order(block: _Block) -> tuple[Matrix, _Block]:
     """Split T into t^H t, which holds its row and column at the zeroth order, and the rest, where these are zero."""
-    block, *others = rows.blocks  # a mirrored source has its zeroth order in the even block, the first
-    direction = block[:, 0] / math.sqrt(np.vdot(block[:, 0], block[:, 0]).real)
-    first = direction.conj() @ block
-    rest = block - direction[:, None] * first
-    rest[:, 0] = 0
-    return first, _Rows([rest, *others], rows.background, rows.share)
+    if block.rows is None:
+        first = block.matrix[0] / math.sqrt(block.matrix[0, 0].real)
+        rest = block.matrix - np.outer(first.conj(), first)
+        rest[0], rest[:, 0] = 0, 0
+        return first, replace(block, matrix=rest)
+    direction = block.rows[:, 0] / math.sqrt(np.vdot(block.rows[:, 0], block.rows[:, 0]).real)
+    first = direction.conj() @ block.rows
+    rows = block.rows - direction[:, None] * first
+    rows[:, 0] = 0
+    return first, replace(block, rows=rows, matrix=_products(rows))
 
 
-def _by_source_points(rows: _Rows) -> tuple[Matrix, Any]:
-    """Decompose by A A^H: all weights, and a function that makes chosen kernels; the background's are single orders."""
-    grams = [rows.gram(b) for b in rows.blocks]
-    values = [scipy.linalg.eigvalsh(g) for g in grams]
-    starts = np.cumsum([0, *map(len, grams)])
-
-    def make(kept: Matrix) -> Matrix:
-        spectra = np.zeros((len(kept), rows.background.size), dtype=complex)
-        for block, gram, start in zip(rows.blocks, grams, starts, strict=False):
-            here = (kept >= start) & (kept < start + len(block))
-            spectra[here] = _vectors(gram, kept[here] - start).conj().T @ block
-        orders = kept - starts[-1]
-        alone = np.flatnonzero(orders >= 0)
-        spectra[alone, orders[alone]] = np.sqrt(rows.background[orders[alone]])
-        return spectra
-
-    return np.concatenate([*values, rows.background]), make
-
-
-def _by_frequencies(rows: _Rows) -> tuple[Matrix, Any]:
-    """Decompose T itself, for fields with fewer orders than there are source points; see `_by_source_points`."""
-    matrix = sum((b.conj().T @ b for b in rows.blocks), np.diag(rows.background))
-    values = np.maximum(scipy.linalg.eigvalsh(matrix), 0)
-    return values, lambda kept: np.sqrt(values[kept])[:, None] * _vectors(matrix, kept).conj().T
+def _chosen(blocks: list[_Block], total: float, trace: float, max_error: float, count: int | None) -> Matrix:
+    """Return the kernels (kernels, ny, nx) to keep beside the first, strongest first."""
+    largest = max(len(b.matrix) for b in blocks)
+    tried = largest if max_error == 0 and count is None else min(largest, max(FIRST_TRY, count or 0))
+    while True:
+        found = [b.strongest(tried) for b in blocks]
+        weights = np.concatenate([w for w, _ in found] + [b.background for b in blocks])
+        kept = _kept(weights, total, trace, max_error, count)
+        starts = np.cumsum([0, *(len(w) for w, _ in found)])
+        if tried == largest or all(_some_left(kept, *ends) for ends in itertools.pairwise(starts)):
+            break
+        tried = min(largest, 2 * tried)
+    singles = np.cumsum([starts[-1], *(len(b.background) for b in blocks)])
+    spectra = np.zeros((len(kept), *blocks[0].parity.inside.shape), dtype=complex)
+    for i, (block, (_, kernels)) in enumerate(zip(blocks, found, strict=True)):
+        here = (kept >= starts[i]) & (kept < starts[i + 1])
+        spectra[here] = block.parity.expanded(kernels[kept[here] - starts[i]])
+        alone = np.flatnonzero((kept >= singles[i]) & (kept < singles[i + 1]))
+        orders = np.zeros((len(alone), len(block.background)))
+        orders[np.arange(len(alone)), kept[alone] - singles[i]] = np.sqrt(block.background[kept[alone] - singles[i]])
+        spectra[alone] = block.parity.expanded(orders)
+    return spectra
 
 
-def _vectors(matrix: Matrix, chosen: Matrix) -> Matrix:
-    """Return eigenvectors by their place in ascending order; a few of the largest cost much less than all."""
-    if len(chosen) == 0:
-        return np.zeros((len(matrix), 0))
-    lowest = int(chosen.min())
-    _, vectors = scipy.linalg.eigh(matrix, subset_by_index=(lowest, len(matrix) - 1))
-    return np.asarray(vectors[:, chosen - lowest])
+def _some_left(kept: Matrix, start: int, stop: int) -> bool:
+    """Whether the weakest kernel of a block that was computed is not needed: then the next ones are not either."""
+    return stop - 1 not in kept
 
 
-def _chosen(weights: Matrix, total: float, trace: float, max_error: float, count: int | None) -> Matrix:
-    """Return which kernels to keep beside the first, strongest first."""
+def _kept(weights: Matrix, total: float, trace: float, max_error: float, count: int | None) -> Matrix:
+    """Return which weights to keep, strongest first."""
     order = np.argsort(-weights, kind="stable")
     if count is not None:
         if not 1 <= count <= len(order) + 1:
@@ -219,6 +277,8 @@ def _chosen(weights: Matrix, total: float, trace: float, max_error: float, count
     if max_error == 0:
         return order
     dropped = total - np.cumsum(np.concatenate([[0.0], weights[order]]))
+    if not (dropped <= max_error * trace).any():
+        return order
     kept = int(np.argmax(dropped <= max_error * trace))
     while 0 < kept < len(order) and weights[order[kept]] > (1 - 1e-6) * weights[order[kept - 1]]:
         kept += 1  # a pair of equal weights belongs together, or the source's symmetry is lost

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from litho import fourier, losses, parametrize, socs
+from litho import diffusion, fourier, losses, parametrize, socs
 from litho.backend import to_host
 from litho.check import dot_test, gradient_test, inner, linearity_test
 from litho.grid import Grid
@@ -43,9 +43,9 @@ def kernels(xp: Any, defocus_nm: float = 0.0) -> Kernels:
     local = np.random.default_rng(int(defocus_nm) + 1)
     shape = (3, 2 * RADIUS[0] + 1, 2 * RADIUS[1] + 1)
     spectra = local.standard_normal(shape) + 1j * local.standard_normal(shape)
-    return Kernels(
-        xp(spectra / 8), xp(np.array([1.0, 0.6, 0.2])), PERIOD_NM, defocus_nm, None, xp(local.random(shape[1:]))
-    )
+    background, transfer = local.random(shape[1:]), local.random((2 * shape[1] - 1, shape[2]))
+    weights = np.array([1.0, 0.6, 0.2])
+    return Kernels(xp(spectra / 8), xp(weights), PERIOD_NM, defocus_nm, None, xp(background), xp(transfer))
 
 
 def model(xp: Any) -> Any:
@@ -105,7 +105,7 @@ LINEAR = {
         lambda: real(3, 4, 5),
     ),
     "gaussian smoothing": Linear(
-        pair_of(lambda xp: parametrize.gaussian_smoothing(Grid((12, 15), (4.0, 5.0)), 6.0, xp(np.zeros(1)))),
+        pair_of(lambda xp: diffusion.gaussian_diffusion(Grid((12, 15), (4.0, 5.0)), 6.0, xp(np.zeros(1)))),
         lambda: real(2, 12, 15),
         lambda: real(2, 12, 15),
     ),

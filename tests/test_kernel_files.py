@@ -51,7 +51,7 @@ def test_the_kernels_of_the_contest_have_their_known_clear_field(data_dir: Path)
 
 
 def test_our_own_kernels_come_back_as_they_went(tmp_path: Path) -> None:
-    optics = Optics(193, 0.9, Source.conventional(0.6), zernikes={7: 0.05})
+    optics = Optics(193, 0.9, Source.conventional(0.6), zernikes={7: 0.05}, vibration_nm=8.0, flare=0.02)
     kernels = {f"z{z}": socs_kernels(optics, (900.0, 700.0), z, count=6) for z in (0, 80)}
     write_kernels(tmp_path / "own.npz", kernels)
     back = read_kernels(tmp_path / "own.npz", (900.0, 700.0))
@@ -61,6 +61,7 @@ def test_our_own_kernels_come_back_as_they_went(tmp_path: Path) -> None:
         assert back[name].period_nm == k.period_nm and back[name].defocus_nm == k.defocus_nm
         assert back[name].truncation_error == k.truncation_error
         assert k.background is not None and np.array_equal(back[name].background, k.background)
+        assert k.transfer is not None and np.array_equal(back[name].transfer, k.transfer)
     with pytest.raises(ValueError, match=r"`period_nm` must be that of the file's kernels, \(900.0, 700.0\) nm"):
         read_kernels(tmp_path / "own.npz", (700.0, 900.0))
 

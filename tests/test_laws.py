@@ -26,9 +26,9 @@ SOURCES = {
     "conventional": Source.conventional(0.6),
     "full": Source.conventional(1),
     "annular": Source.annular(0.6, 0.9),
-    "dipole": Source.dipole(0.6, 0.95, 40, axis="y"),
-    "quadrupole": Source.quadrupole(0.5, 0.8, 30, rotation_deg=20),
-    "map": Source.from_map(MAP),
+    "dipole": Source.sectors(0.6, 0.95, 40, rotation_deg=90),
+    "quadrupole": Source.sectors(0.5, 0.8, 30, poles=4, rotation_deg=20),
+    "map": Source.pixels(MAP),
 }
 ABERRATED = {4: 0.03, 7: 0.04, 11: -0.02, 16: 0.03}
 
@@ -229,10 +229,10 @@ def test_a_shifted_mask_gives_a_shifted_image(rng: np.random.Generator) -> None:
 @pytest.mark.parametrize(
     ("source", "turned"),
     [
-        (Source.dipole(0.5, 0.9, 50, axis="x"), Source.dipole(0.5, 0.9, 50, axis="y")),
+        (Source.sectors(0.5, 0.9, 50), Source.sectors(0.5, 0.9, 50, rotation_deg=90)),
         (Source.point(0.4, 0.2), Source.point(-0.2, 0.4)),
         (SOURCES["annular"], SOURCES["annular"]),
-        (SOURCES["map"], Source.from_map(np.rot90(MAP, -1))),  # rows run towards +y
+        (SOURCES["map"], Source.pixels(np.rot90(MAP, -1))),  # rows run towards +y
     ],
 )
 def test_a_turned_source_and_mask_give_a_turned_image(

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from litho.abbe import pupil_coordinates, shifted_pupils
+from litho.parity import _half
 from litho.pupil import Optics
+from litho.shifted_pupils import pupil_coordinates, shifted_pupils
 from litho.socs import Kernels
 from litho.source import Source
-from litho.tcc import _half, socs_kernels
+from litho.tcc import socs_kernels
 
 ANNULAR = Source.annular(0.6, 0.9)
 FIELD = (900.0, 800.0)
@@ -30,8 +31,9 @@ def tcc(kernels: Kernels) -> np.ndarray:
 def direct_tcc(system: Optics, period: tuple[float, float], defocus_nm: float, spacing: float) -> np.ndarray:
     points = system.source.sample(spacing)
     amplitude, background = shifted_pupils(points, *pupil_coordinates(system, period, np.zeros(1)), system, defocus_nm)
-    flat = amplitude.reshape(len(points), -1)
-    return (flat.conj().T * points.weight) @ flat + np.diag(background.ravel())
+    weight = np.repeat(points.weight, amplitude.shape[1])
+    flat = amplitude.reshape(len(weight), -1)
+    return (flat.conj().T * weight) @ flat + np.diag(background.ravel())
 
 
 @pytest.mark.parametrize("zernikes", [{}, {5: 0.05}, {7: 0.05}, {8: 0.05}, {6: 0.05}, {7: 0.02, 8: 0.03}])
@@ -65,7 +67,7 @@ def test_the_stated_error_is_the_dropped_share_of_the_trace() -> None:
 
 @pytest.mark.parametrize("max_error", [0.3, 0.1, 0.04])
 def test_the_number_of_kernels_is_the_smallest_that_keeps_the_stated_error(max_error: float) -> None:
-    system = optics(Source.dipole(0.5, 0.9, 50), zernikes={7: 0.03})
+    system = optics(Source.sectors(0.5, 0.9, 50), zernikes={7: 0.03})
     kernels = socs_kernels(system, FIELD, max_error=max_error)
     fewer = socs_kernels(system, FIELD, count=len(kernels.weights) - 1)
     assert (kernels.truncation_error or 0) <= max_error < (fewer.truncation_error or 0)
@@ -95,10 +97,10 @@ def test_kernels_come_out_the_same_each_time() -> None:
 
 
 def test_a_source_is_halved_only_if_it_is_its_mirror_image() -> None:
-    points = Source.dipole(0.5, 0.9, 30).sample(0.1)
+    points = Source.sectors(0.5, 0.9, 30).sample(0.1)
     right = _half(points, -1)
     assert right is not None and 2 * len(right) == len(points) and (right.x > 0).all()
-    assert _half(Source.dipole(0.5, 0.9, 30, rotation_deg=10).sample(0.1), -1) is None
+    assert _half(Source.sectors(0.5, 0.9, 30, rotation_deg=10).sample(0.1), -1) is None
     assert _half(Source.points([(0.5, 0), (-0.5, 0)], [1, 2]).sample(), -1) is None
     assert _half(Source.points([(0.5, 0), (-0.5, 0)]).sample(), -2) is None  # they lie on the axis
 
