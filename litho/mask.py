@@ -34,9 +34,7 @@ class Mask:
 
     def __post_init__(self) -> None:
         for name in ("clear", "dark"):
-            value = getattr(self, name)
-            if not (cmath.isfinite(value) and abs(value) <= 1 + 1e-12):
-                raise ValueError(f"`{name}` must be a transmission of modulus 1 at most, but got {value}.")
+            check_transmission(name, getattr(self, name))
         if self.tone not in ("dark field", "bright field"):
             raise ValueError(f"`tone` must be 'dark field' or 'bright field', but got {self.tone!r}.")
 
@@ -50,12 +48,7 @@ class Mask:
         """Return a phase-shifting mask whose absorber transmits `intensity` (a share) with `phase_deg`."""
         if not 0 <= intensity <= 1:
             raise ValueError(f"`intensity` must be a share in 0..1, but got {intensity}.")
-        if not math.isfinite(phase_deg):
-            raise ValueError(f"`phase_deg` must be finite, but got {phase_deg}.")
-        half_turns = phase_deg / 180
-        if half_turns == round(half_turns):  # keeps a real mask exactly real
-            return cls(dark=math.sqrt(intensity) * (-1) ** round(half_turns), tone=tone)
-        return cls(dark=cmath.rect(math.sqrt(intensity), math.pi * half_turns), tone=tone)
+        return cls(dark=math.sqrt(intensity) * phase_shift(phase_deg), tone=tone)
 
     @property
     def drawn(self) -> complex:
@@ -66,6 +59,22 @@ class Mask:
     def undrawn(self) -> complex:
         """Transmission where coverage is 0."""
         return complex(self.dark if self.tone == "dark field" else self.clear)
+
+
+def phase_shift(phase_deg: float) -> complex:
+    """Return exp(i phase); exactly real for whole half turns, so that a real mask stays real."""
+    if not math.isfinite(phase_deg):
+        raise ValueError(f"`phase_deg` must be finite, but got {phase_deg}.")
+    half_turns = phase_deg / 180
+    if half_turns == round(half_turns):
+        return float((-1) ** round(half_turns))
+    return cmath.rect(1.0, math.pi * half_turns)
+
+
+def check_transmission(name: str, value: complex) -> None:
+    """Raise unless `value` can be the transmission of a mask."""
+    if not (cmath.isfinite(value) and abs(value) <= 1 + 1e-12):
+        raise ValueError(f"`{name}` must be a transmission of modulus 1 at most, but got {value}.")
 
 
 def transmission_band(coverage_half: Array, mask: Mask) -> Array:

@@ -12,8 +12,12 @@ and when vertices move, the outline moves, which adds a strip along each edge: w
     dF[k] = sum_edges n . integral_0^1 ((1 - t) dr_start + t dr_stop) exp(-2 pi i k.r(t)) dt.
 
 Nothing is divided by anything small. The integrals are Gauss sums with as many points as the edge's longest phase
-needs for double precision. At a point, the wave is a product of one in x and one in y, so that all edges and
-frequencies are one real matrix product, and the derivative is a real field sampled on the outline.
+needs for double precision, except that of an edge along y, for which its two ends are enough,
+
+    dy L[k] = i / (2 pi ky) (exp(-2 pi i k.r(1)) - exp(-2 pi i k.r(0))),
+
+and that of an edge along x, which counts for kx = 0 only, where L[k] is one wave: outlines along the axes are sums over
+their vertices. `litho.wave_sums` adds the waves up; the derivative is a real field sampled on the outline.
 """
 
 from __future__ import annotations
@@ -25,20 +29,19 @@ from itertools import accumulate, chain
 from itertools import count as counting
 
 from litho.backend import Array, array_module, complex_dtype, like, positions, real_dtype, zeros
-from litho.fourier import band_frequencies
+from litho.fourier import band_frequencies, complete
 from litho.grid import Grid
+from litho.quadrature import gauss_points
+from litho.wave_sums import wave_field, wave_sums
 
-CHUNK = 2**17
-"""Values of waves computed at a time: few enough to stay in a cache."""
+MOST_POINTS = 2**18
+"""Points on edges whose waves are summed at a time."""
 
 POINTS = (4, 6, 8, 12, 16, 24, 32, 48, 64)
 """Numbers of points along an edge to choose from; a longer edge has several parts of the last one."""
 
 QUADRATURE_ERROR = 1e-17
 """Bound of what a Gauss sum may be wrong by, relative to the length of the edge: less than rounding."""
-
-FINE = 8
-"""Waves are products of one of this many and one whose frequency is a multiple of it: few cosines, no drift."""
 
 
 def join_outlines(polygons: Sequence[Array]) -> tuple[Array, tuple[int, ...]]:
@@ -48,7 +51,14 @@ def join_outlines(polygons: Sequence[Array]) -> tuple[Array, tuple[int, ...]]:
     return array_module(*polygons).concat(list(polygons), axis=0), tuple(int(p.shape[0]) for p in polygons)
 
 
-def polygon_band(vertices: Array, counts: Sequence[int], grid: Grid, radius: tuple[int, int]) -> tuple[Array, Array]:
+def polygon_band(
+    vertices: Array,
+    counts: Sequence[int],
+    grid: Grid,
+    radius: tuple[int, int],
+    weights: Sequence[float] | None = None,
+    method: str = "auto",
+) -> tuple[Array, Array]:
     """Exact spectrum of polygons, as the half band of their coverage.
 
     Parameters
@@ -63,6 +73,10 @@ def polygon_band(vertices: Array, counts: Sequence[int], grid: Grid, radius: tup
         back on its other side (`litho.raster.coverage` cuts it off)
     radius
         largest frequency (Ry, Rx), in cycles per period
+    weights
+        what each polygon's coverage counts, 1 if not given
+    method
+        how waves are summed: "auto", "direct" or "nufft", see `litho.wave_sums`
 
     Returns
     -------
@@ -73,42 +87,72 @@ def polygon_band(vertices: Array, counts: Sequence[int], grid: Grid, radius: tup
     """
     xp = array_module(vertices)
     starts, sides = _edges(vertices, counts, grid)
+    weight = _per_vertex(weights, counts, vertices)
     ky, kx = band_frequencies(radius[0], vertices)[:, None], positions(radius[1] + 1, vertices)[None, :]
-    by_rise = xp.concat([kx, kx], axis=1) > 0
-    products = zeros((2 * (radius[0] + 1), 2 * (radius[1] + 1)), starts)
-    for chosen, shares, weights in _pieces(starts, sides, radius):
-        side = xp.take(sides, chosen, axis=0)
-        along_x, along_y = _waves_on(xp.take(starts, chosen, axis=0), side, shares, radius)
-        run, rise = (xp.reshape(side[:, axis, None] * weights[None, :], (-1, 1)) for axis in (0, 1))
-        products = products + xp.matmul(xp.matrix_transpose(along_y), along_x * xp.where(by_rise, rise, run))
-    half = _half_of(products) * (1j / (2 * math.pi) / xp.where(kx > 0, kx, xp.where(ky == 0, 1.0, -ky)))
-    area = xp.sum((starts[:, 0] + sides[:, 0] / 2) * sides[:, 1])
+    slanted = (sides[:, 0] != 0) & (sides[:, 1] != 0)
+    inside = (kx > 0) & (ky != 0)
+    sums = xp.where(inside, 1j / (2 * math.pi) / xp.where(inside, ky, 1.0), 1.0) * wave_sums(
+        *_corners(starts, sides, weight, counts), radius, method
+    )
+    if bool(xp.any(slanted)):
+        chosen = xp.nonzero(slanted)[0]
+        starts_of, sides_of, weight_of = (xp.take(a, chosen, axis=0) for a in (starts, sides, weight))
+        for edges, shares, gauss in _pieces(sides_of, radius):
+            points = _points_on(starts_of, sides_of, edges, shares)
+            run, rise = (
+                xp.reshape(xp.take(weight_of * sides_of[:, axis], edges)[:, None] * gauss[None, :], (-1,))
+                for axis in (0, 1)
+            )
+            sums = sums + wave_sums(points, xp.stack([rise, run, rise], axis=1), radius, method)
+    half = sums * (1j / (2 * math.pi) / xp.where(kx > 0, kx, xp.where(ky == 0, 1.0, -ky)))
+    area = xp.sum(weight * (starts[:, 0] + sides[:, 0] / 2) * sides[:, 1])
     half = xp.where((kx == 0) & (ky == 0), xp.astype(area, half.dtype), half)
     return xp.astype(half, complex_dtype(vertices)), vertices
 
 
-def polygon_band_adjoint(half_bar: Array, saved: Array, counts: Sequence[int], grid: Grid) -> Array:
+def polygon_band_adjoint(
+    half_bar: Array,
+    saved: Array,
+    counts: Sequence[int],
+    grid: Grid,
+    weights: Sequence[float] | None = None,
+    method: str = "auto",
+) -> Array:
     """Gradient with respect to `vertices`, (n, 2) real, 1/nm, from the one with respect to `half`."""
     xp = array_module(half_bar, saved)
     if saved.shape[0] == 0:
         return zeros((0, 2), saved)
     radius = (int(half_bar.shape[0]) // 2, int(half_bar.shape[1]) - 1)
     starts, sides = _edges(saved, counts, grid)
-    products_bar = _half_of_adjoint(xp.astype(half_bar, xp.complex128))
+    band_bar = xp.astype(half_bar, xp.complex128)
     order, at_start, at_stop = [], [], []
-    for chosen, shares, weights in _pieces(starts, sides, radius):
-        edges = xp.take(starts, chosen, axis=0), xp.take(sides, chosen, axis=0)
-        along_x, along_y = _waves_on(*edges, shares, radius)
-        strip_bar = xp.reshape(xp.sum(xp.matmul(along_y, products_bar) * along_x, axis=1), (-1, shares.shape[0]))
-        order.append(chosen)
-        at_start.append(xp.matmul(strip_bar, weights * (1 - shares)))
-        at_stop.append(xp.matmul(strip_bar, weights * shares))
+    for edges, shares, gauss in _pieces(sides, radius):
+        field = wave_field(band_bar, _points_on(starts, sides, edges, shares), method)
+        strip_bar = xp.reshape(field, (-1, shares.shape[0]))
+        order.append(edges)
+        at_start.append(xp.matmul(strip_bar, gauss * (1 - shares)))
+        at_stop.append(xp.matmul(strip_bar, gauss * shares))
     back = xp.argsort(xp.concat(order))
     from_start, from_stop = (xp.take(xp.concat(parts), back)[:, None] for parts in (at_start, at_stop))
     normal = xp.stack([sides[:, 1], -sides[:, 0]], axis=1)
-    previous = xp.argsort(_following(counts, saved))
-    moved = normal * from_start + xp.take(normal * from_stop, previous, axis=0)
+    moved = normal * from_start + xp.take(normal * from_stop, _previous(counts, saved), axis=0)
+    moved = moved * _per_vertex(weights, counts, saved)[:, None]
     return xp.astype(moved / like(grid.period_nm[::-1], saved, xp.float64), real_dtype(saved))
+
+
+def weighted_band(
+    vertices: Array, counts: Sequence[int], weights: Sequence[complex], grid: Grid, radius: tuple[int, int]
+) -> Array:
+    """Return the full band, (2 Ry + 1, 2 Rx + 1) complex, of the sum of polygons' coverages times complex weights.
+
+    It is not that of a real field, unless every weight is real; the arguments are those of `polygon_band`.
+    """
+    parts = [complex(weight) for weight in weights]
+    half, _ = polygon_band(vertices, counts, grid, radius, [weight.real for weight in parts])
+    if not any(weight.imag for weight in parts):
+        return complete(half)
+    imaginary, _ = polygon_band(vertices, counts, grid, radius, [weight.imag for weight in parts])
+    return complete(half) + 1j * complete(imaginary)
 
 
 def _edges(vertices: Array, counts: Sequence[int], grid: Grid) -> tuple[Array, Array]:
@@ -130,11 +174,41 @@ def _edges(vertices: Array, counts: Sequence[int], grid: Grid) -> tuple[Array, A
 
 def _following(counts: Sequence[int], x: Array) -> Array:
     """Return the number of the next vertex of each vertex's polygon."""
-    nested = ([*range(stop - n + 1, stop), stop - n] for n, stop in zip(counts, accumulate(counts), strict=True))
-    return like([i for polygon in nested for i in polygon], x, array_module(x).int64)
+    numbers = list(range(1, sum(counts) + 1))
+    for count, stop in zip(counts, accumulate(counts), strict=True):
+        numbers[stop - 1] = stop - count
+    return like(numbers, x, array_module(x).int64)
 
 
-def _pieces(starts: Array, sides: Array, radius: tuple[int, int]) -> Iterator[tuple[Array, Array, Array]]:
+def _previous(counts: Sequence[int], x: Array) -> Array:
+    """Return the number of the vertex before each."""
+    numbers = list(range(-1, sum(counts) - 1))
+    for count, stop in zip(counts, accumulate(counts), strict=True):
+        numbers[stop - count] = stop - 1
+    return like(numbers, x, array_module(x).int64)
+
+
+def _per_vertex(weights: Sequence[float] | None, counts: Sequence[int], x: Array) -> Array:
+    """Return the weight of each vertex's polygon, (n,) float64."""
+    if weights is not None and len(weights) != len(counts):
+        raise ValueError(f"`weights` must have one number per polygon ({len(counts)}), but got {len(weights)}.")
+    pairs = zip(weights if weights is not None else [1.0] * len(counts), counts, strict=True)
+    return like([w for weight, count in pairs for w in [float(weight)] * count], x, array_module(x).float64)
+
+
+def _corners(starts: Array, sides: Array, weight: Array, counts: Sequence[int]) -> tuple[Array, Array]:
+    """Return points and weights of `wave_sums` for the edges along the axes: their ends are all that counts."""
+    xp = array_module(starts)
+    run = xp.where(sides[:, 1] == 0, sides[:, 0], 0.0)
+    rise = xp.where(sides[:, 0] == 0, sides[:, 1], 0.0)
+    leaving = xp.astype(rise != 0, xp.float64)
+    arriving = xp.take(leaving, _previous(counts, starts))
+    values = weight[:, None] * xp.stack([arriving - leaving, run, rise], axis=1)
+    used = xp.nonzero(xp.any(values != 0, axis=1))[0]
+    return xp.take(starts, used, axis=0), xp.take(values, used, axis=0)
+
+
+def _pieces(sides: Array, radius: tuple[int, int]) -> Iterator[tuple[Array, Array, Array]]:
     """Yield numbers of edges with the Gauss points (0..1) and weights that integrate every wave along them."""
     xp = array_module(sides)
     turns = abs(sides[:, 0]) * radius[1] + abs(sides[:, 1]) * radius[0]
@@ -145,7 +219,7 @@ def _pieces(starts: Array, sides: Array, radius: tuple[int, int]) -> Iterator[tu
         points, weights = gauss_points(count)
         shares = like([(part + t) / parts for part in range(parts) for t in points], sides, xp.float64)
         weight = like([w / parts for w in weights] * parts, sides, xp.float64)
-        step = max(1, CHUNK // (parts * count * 2 * (radius[0] + radius[1] + 2)))
+        step = max(1, MOST_POINTS // (parts * count))
         for start in range(0, chosen.shape[0], step):
             yield chosen[start : min(start + step, chosen.shape[0])], shares, weight
         if limit >= longest:
@@ -153,62 +227,11 @@ def _pieces(starts: Array, sides: Array, radius: tuple[int, int]) -> Iterator[tu
         done = limit
 
 
-def _waves_on(starts: Array, sides: Array, shares: Array, radius: tuple[int, int]) -> tuple[Array, Array]:
-    """Return the waves in x and in y at points on edges, edge by edge, (points, 2 (R + 1)) each."""
+def _points_on(starts: Array, sides: Array, edges: Array, shares: Array) -> Array:
+    """Return points on edges, edge by edge, (points, 2)."""
     xp = array_module(starts)
-    along = xp.reshape(starts[:, None, :] + shares[None, :, None] * sides[:, None, :], (-1, 2))
-    return _waves(along[:, 0], radius[1]), _waves(along[:, 1], radius[0])
-
-
-def _waves(place: Array, radius: int) -> Array:
-    """Return cosines, then sines, of 2 pi k x for k = 0 ... R, (points, 2 (R + 1))."""
-    xp = array_module(place)
-    place = (place - xp.round(place))[:, None]
-    few, many = positions(FINE, place)[None, :], FINE * positions(radius // FINE + 1, place)[None, :]
-    (c, s), (cc, ss) = ((xp.cos(a), xp.sin(a)) for a in (2 * math.pi * place * few, 2 * math.pi * place * many))
-    c, s, cc, ss = c[:, None, :], s[:, None, :], cc[:, :, None], ss[:, :, None]
-    shape = (place.shape[0], few.shape[1] * many.shape[1])
-    parts = (xp.reshape(part, shape)[:, : radius + 1] for part in (cc * c - ss * s, ss * c + cc * s))
-    return xp.concat(list(parts), axis=1)
-
-
-def _half_of(products: Array) -> Array:
-    """Return sum exp(-2 pi i k.r) as a half band, from the sums of products of cosines and sines in y and x."""
-    xp = array_module(products)
-    rows, columns = products.shape[0] // 2, products.shape[1] // 2
-    cc, cs = products[:rows, :columns], products[:rows, columns:]
-    sc, ss = products[rows:, :columns], products[rows:, columns:]
-    positive, negative = (cc - ss) - 1j * (cs + sc), (cc + ss) - 1j * (cs - sc)
-    return xp.concat([positive, xp.flip(negative[1:, :], axis=0)], axis=0)
-
-
-def _half_of_adjoint(half_bar: Array) -> Array:
-    """Gradient with respect to `products`, from that of the half band."""
-    xp = array_module(half_bar)
-    rows = (half_bar.shape[0] + 1) // 2
-    positive = half_bar[:rows, :]
-    negative = xp.concat([0 * half_bar[:1, :], xp.flip(half_bar[rows:, :], axis=0)], axis=0)
-    total, difference = positive + negative, negative - positive
-    cosines = xp.concat([xp.real(total), -xp.imag(total)], axis=1)
-    sines = xp.concat([xp.imag(difference), xp.real(difference)], axis=1)
-    return xp.concat([cosines, sines], axis=0)
-
-
-@lru_cache
-def gauss_points(count: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return `count` points in 0..1 and weights whose sum is exact for polynomials up to degree 2 count - 1."""
-    points, weights = [], []
-    for i in range(count):
-        x, slope = math.cos(math.pi * (i + 0.75) / (count + 0.5)), 1.0
-        for _ in range(6):  # Newton's method doubles the digits of this start, which has two or more
-            before, value = 1.0, x
-            for n in range(2, count + 1):
-                before, value = value, ((2 * n - 1) * x * value - (n - 1) * before) / n
-            slope = count * (x * value - before) / (x * x - 1)
-            x -= value / slope
-        points.append((1 + x) / 2)
-        weights.append(1 / ((1 - x * x) * slope * slope))
-    return tuple(points), tuple(weights)
+    start, side = (xp.take(a, edges, axis=0)[:, None, :] for a in (starts, sides))
+    return xp.reshape(start + shares[None, :, None] * side, (-1, 2))
 
 
 @lru_cache

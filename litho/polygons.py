@@ -36,6 +36,12 @@ def merge(polygons: Sequence[Floats], window: Floats | Box | None = None) -> lis
     return [np.asarray(part.points) for part in parts]
 
 
+def subtract(polygons: Sequence[Floats], removed: Sequence[Floats]) -> list[Floats]:
+    """Return the union of simple polygons without the area of others, as `merge` does."""
+    parts = _boolean([_countable(p) for p in polygons], [_countable(p) for p in removed], "not")
+    return [np.asarray(part.points) for part in parts]
+
+
 def simple_outlines(polygons: Iterable[Floats], unit_nm: float, repair: bool) -> list[Floats]:
     """Return the same area as outlines that do not cross themselves.
 
@@ -89,7 +95,9 @@ def _countable(points: Any) -> gdstk.Polygon:
     return gdstk.Polygon(points)
 
 
-def _boolean(a: list[gdstk.Polygon], b: list[gdstk.Polygon], operation: Literal["or", "and"]) -> list[gdstk.Polygon]:
+def _boolean(
+    a: list[gdstk.Polygon], b: list[gdstk.Polygon], operation: Literal["or", "and", "not"]
+) -> list[gdstk.Polygon]:
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         try:

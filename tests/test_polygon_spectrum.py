@@ -15,9 +15,10 @@ from litho.fourier import band_frequencies, band_transform
 from litho.grid import Grid
 from litho.layout import read_layout
 from litho.mask import Mask, transmission_band
-from litho.polygon_spectrum import gauss_points, join_outlines, polygon_band, polygon_band_adjoint
+from litho.polygon_spectrum import join_outlines, polygon_band, polygon_band_adjoint
 from litho.polygons import merge
 from litho.pupil import Optics
+from litho.quadrature import gauss_points
 from litho.raster import coverage, polygon_area_nm2
 from litho.resources import path
 from litho.socs import image_band
