@@ -1,63 +1,16 @@
 """Free variables and the mask they stand for.
 
-Variables are one number per pixel. A Gaussian filter makes them a smooth level field; the mask is where the field is
-positive. While optimising that step is a sigmoid; at the end the curve level = 0 is the mask's edge, at any resolution.
+Variables are one number per pixel. A Gaussian filter (`litho.diffusion`) makes them a smooth level field; the mask is
+where the field is positive. While optimising that step is a sigmoid; at the end the curve level = 0 is the mask's edge,
+at any resolution.
 
     variables -> level (smooth) -> coverage (0..1, inside the free region)
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-
-from litho.backend import Array, array_module, fft_of, positions, real_dtype
+from litho.backend import Array, array_module
 from litho.fourier import band_transform
-from litho.grid import Grid
-
-
-@dataclass(frozen=True)
-class Smoothing:
-    """Periodic Gaussian filter; made by `gaussian_smoothing`. It is its own adjoint.
-
-    Parameters
-    ----------
-    transfer : (ny, nx // 2 + 1) real
-        what the filter does to each frequency of a real FFT
-    """
-
-    transfer: Array
-
-    def __call__(self, x: Array) -> Array:
-        """Return the filtered field, (..., ny, nx) real."""
-        fft = fft_of(array_module(x))
-        smooth = fft.irfftn(fft.rfftn(x, axes=(-2, -1)) * self.transfer, s=x.shape[-2:], axes=(-2, -1))
-        assert smooth.dtype == x.dtype
-        return smooth
-
-    adjoint = __call__
-
-
-def gaussian_smoothing(grid: Grid, sigma_nm: float, like: Array) -> Smoothing:
-    """Precompute a Gaussian filter.
-
-    Parameters
-    ----------
-    grid
-        of the fields to filter
-    sigma_nm
-        standard deviation; 0 leaves a field as it is
-    like
-        any array of the wanted library, device and precision
-    """
-    if not (math.isfinite(sigma_nm) and sigma_nm >= 0):
-        raise ValueError(f"`sigma_nm` must be a length of at least 0, but got {sigma_nm}.")
-    xp, (ny, nx) = array_module(like), grid.shape
-    rows = positions(ny, like)
-    ky = xp.where(rows < (ny + 1) // 2, rows, rows - ny) / grid.period_nm[0]
-    kx = positions(nx // 2 + 1, like) / grid.period_nm[1]
-    exponent = (-2 * math.pi**2 * sigma_nm**2) * (ky[:, None] ** 2 + kx[None, :] ** 2)
-    return Smoothing(xp.astype(xp.exp(exponent), real_dtype(like)))
 
 
 def mask_of_level(level: Array, steepness: float, free: Array | None = None) -> tuple[Array, Array]:

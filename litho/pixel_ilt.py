@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from litho.backend import Array, array_module, to_host
+from litho.diffusion import Diffusion, gaussian_diffusion
 from litho.grid import Grid
 from litho.losses import epe, fidelity, pv_band
 from litho.mask import Mask
 from litho.model import PrintModel, print_mask, print_mask_adjoint, print_model
 from litho.optimize import LbfgsSettings, Objective, minimize
 from litho.parametrize import (
-    Smoothing,
     block_mean,
-    gaussian_smoothing,
     mask_of_level,
     mask_of_level_adjoint,
     resample,
@@ -220,7 +219,7 @@ class StageProblem:
     """What a stage minimises: the chain, the target and probes on its grid; made by `stage_problem`."""
 
     model: PrintModel
-    smoothing: Smoothing
+    smoothing: Diffusion
     target: Array
     probes: Array | None
     free: Array | None
@@ -281,7 +280,7 @@ def stage_problem(
     count = (coarse.shape[0] * coarse.shape[1]) / (grid.shape[0] * grid.shape[1])
     return StageProblem(
         model,
-        gaussian_smoothing(coarse, settings.smoothing_nm, target),
+        gaussian_diffusion(coarse, settings.smoothing_nm, target),
         block_mean(target, coarse.shape),
         None if probes is None else block_mean(probes, coarse.shape) * (1 / count),
         None if free is None else block_mean(free, coarse.shape),

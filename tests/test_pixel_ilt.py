@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from litho.backend import to_host
+from litho.diffusion import gaussian_diffusion
 from litho.grid import Grid
 from litho.model import aerial_images, print_model
 from litho.optimize import LbfgsSettings
-from litho.parametrize import block_mean, gaussian_smoothing, resample
+from litho.parametrize import block_mean, resample
 from litho.pixel_ilt import IltSettings, LossWeights, Stage, ilt, stage_problem
 from litho.process import Corner, Process, expose
 from litho.pupil import Optics
@@ -128,7 +129,7 @@ def test_smoothing_a_plane_wave_gives_its_transfer(xp: Any) -> None:
     grid = Grid((30, 40), (4.0, 5.0))
     x = (np.arange(40) + 0.5) * 5.0
     wave = np.broadcast_to(np.cos(2 * np.pi * 3 * x / 200), grid.shape).copy()
-    smooth = to_host(gaussian_smoothing(grid, 10.0, xp(wave))(xp(wave)))
+    smooth = to_host(gaussian_diffusion(grid, 10.0, xp(wave))(xp(wave)))
     assert np.max(np.abs(smooth - wave * np.exp(-2 * np.pi**2 * 10.0**2 * (3 / 200) ** 2))) < 1e-13
 
 
