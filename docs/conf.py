@@ -73,4 +73,4 @@ sphinx_gallery_conf = {
 }
 
 generate.write_pages(DOCS)
-generate.run_blocks([DOCS / "howto" / "python.md"])
+generate.run_blocks([DOCS / "howto" / "python.md", DOCS / "howto" / "verify.md"])

@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import BaseModel
 
 import litho
-from litho import config, recipe_tables
+from litho import config, recipe_optics, recipe_sources, recipe_tables, recipe_verify
 from litho.metrics import EpeRule
 from litho.optimize import LbfgsSettings
 from litho.pixel_ilt import IltSettings, LossWeights, Stage
@@ -35,7 +35,9 @@ UNITS = {"_nm2": "nm²", "_nm": "nm", "_deg": "degrees", "_waves": "waves"}
 TABLES = (
     ("", config.Recipe, ()),
     ("[field]", recipe_tables.FieldTable, ()),
-    ("[optics]", recipe_tables.OpticsTable, (Optics,)),
+    ("[optics]", recipe_optics.OpticsTable, (Optics,)),
+    ("[optics.wafer]", recipe_optics.WaferTable, ()),
+    ("[[optics.wafer.films]]", recipe_optics.FilmTable, ()),
     ("[kernels]", recipe_tables.KernelTable, ()),
     ("[mask]", recipe_tables.MaskTable, ()),
     ("[process]", recipe_tables.ProcessTable, ()),
@@ -47,6 +49,9 @@ TABLES = (
     ("[probes]", recipe_tables.ProbeTable, ()),
     ("[epe]", EpeRule, ()),
     ("[output]", recipe_tables.OutputTable, ()),
+    ("[[cutline]]", recipe_verify.CutTable, ()),
+    ("[window]", recipe_verify.WindowTable, ()),
+    ("[verify]", recipe_verify.VerifyTable, ()),
 )
 """Tables of a recipe, the class of each, and classes that describe its keys too."""
 
@@ -100,7 +105,7 @@ def recipe_keys() -> str:
             ]
         intro = f"### `{name}`" if name else "### Top level"
         parts.append(f"{intro}\n\n{_summary(kind)}\n\n{table(['key', 'unit', 'default', 'meaning'], rows)}")
-        if kind is recipe_tables.OpticsTable:
+        if kind is recipe_optics.OpticsTable:
             parts.append(_source_shapes())
     return "\n\n".join(parts) + "\n"
 
@@ -192,16 +197,18 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _source_shapes() -> str:
-    kinds = [kind for kind in recipe_tables._Shape.__subclasses__()]
+    groups = (recipe_sources.Shape, recipe_sources.Poles)
     rows = []
-    for kind in kinds:
-        values = [(key, value) for key, value in keys(kind) if key != "shape"]
+    for kind in (kind for group in groups for kind in group.__subclasses__() if kind not in groups):
+        fields = ((key, info) for key, info in kind.model_fields.items() if key != "shape")
+        values = [(key, ... if info.is_required() else info.default) for key, info in fields]
         listed = ", ".join(f"`{key}`" + ("" if value is ... else f" ({_default(value)})") for key, value in values)
         shape = kind.model_fields["shape"].annotation.__args__[0]
         rows.append([f'`"{shape}"`', listed, _summary(kind)])
     return (
         '`[optics.source]` is one of the following; lengths are direction sines over NA ("sigma"), angles degrees, '
-        f"defaults in parentheses.\n\n{table(['shape', 'keys', 'meaning'], rows)}"
+        f"defaults in parentheses. An `edge` is a width over which the brightness falls at every border, half of it "
+        f"beyond.\n\n{table(['shape', 'keys', 'meaning'], rows)}"
     )
 
 

@@ -1,7 +1,7 @@
 """The command line. What computes is imported inside the commands, so that help appears at once.
 
-Exit codes: 0 done; 2 wrong input, said in one sentence on stderr; 130 stopped by Ctrl-C (once: the best masks so far
-are written; twice: nothing is).
+Exit codes: 0 done; 1 a limit of `litho verify` is broken; 2 wrong input, said in one sentence on stderr; 130 stopped by
+Ctrl-C (once: the best masks so far are written; twice: nothing is).
 """
 
 from __future__ import annotations
@@ -42,6 +42,9 @@ OutFolder = Annotated[Path, typer.Option("--out", help="Folder for results; one 
 DeviceName = Annotated[Device, typer.Option("--device", help="Where to compute; auto takes a GPU if there is one.")]
 Window = Annotated[
     str | None, typer.Option("--window", metavar="X0,Y0,X1,Y1", help="Cut layouts at this box, in layout nm.")
+]
+MaskLayer = Annotated[
+    str | None, typer.Option("--mask-layer", help="Layer of a --mask layout; 2/0 in files of litho ilt.")
 ]
 Repair = Annotated[bool, typer.Option("--repair", help="Fill self-crossing polygons instead of refusing them.")]
 
@@ -90,9 +93,16 @@ def simulate(
         Path | None,
         typer.Option("--mask", help="Mask to simulate (mask.npz, or a layout); the layout is then its target."),
     ] = None,
-    mask_layer: Annotated[
-        str | None, typer.Option("--mask-layer", help="Layer of a --mask layout; 2/0 in files of litho ilt.")
-    ] = None,
+    mask_layer: MaskLayer = None,
+    cut: Annotated[
+        list[str],
+        typer.Option(
+            "--cut",
+            metavar="X1,Y1,X2,Y2",
+            help="Measure CD, NILS and process window on this line, in layout nm; repeat it for several. "
+            "A fifth word, dark, measures the dark feature between two that print.",
+        ),
+    ] = [],  # noqa: B006 - typer makes a new list
     layer: LayerName = None,
     recipe: RecipeName = "default",
     kernels: KernelFile = None,
@@ -103,12 +113,40 @@ def simulate(
 ) -> None:
     """Show what masks print as they are: aerial image, resist contours, process window.
 
-    Without --mask each layout is taken as the mask itself: what happens without correction.
+    Without --mask each layout is taken as the mask itself: what happens without correction. Cut lines, from --cut and
+    from the recipe, are measured through dose and focus.
     """
     from litho.commands import Request, run_simulate
 
     request = Request(layouts, layer, recipe, kernels, out, device.value, window, repair)
-    raise typer.Exit(run_simulate(request, mask, mask_layer))
+    raise typer.Exit(run_simulate(request, [] if mask is None else [mask], mask_layer, cut))
+
+
+@app.command()
+def verify(
+    layouts: Layouts,
+    mask: Annotated[
+        list[Path],
+        typer.Option("--mask", help="Mask of a layout (mask.npz, or a layout); repeat it, one per layout, in order."),
+    ] = [],  # noqa: B006 - typer makes a new list
+    mask_layer: MaskLayer = None,
+    layer: LayerName = None,
+    recipe: RecipeName = "default",
+    kernels: KernelFile = None,
+    out: OutFolder = Path("out"),
+    device: DeviceName = Device.auto,
+    window: Window = None,
+    repair: Repair = False,
+) -> None:
+    """Check what masks print: edge placement, process-variation band, side lobes, hot spots.
+
+    Without --mask each layout is taken as the mask itself. The limits are those of the recipe's table `verify`; the
+    exit code is 0 if all are kept, 1 if one is broken, and 2 if the input is wrong.
+    """
+    from litho.commands import Request, run_verify
+
+    request = Request(layouts, layer, recipe, kernels, out, device.value, window, repair)
+    raise typer.Exit(run_verify(request, mask, mask_layer))
 
 
 @app.command()

@@ -8,28 +8,32 @@ from __future__ import annotations
 
 import math
 import os
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from litho.backend import resolve_device
 from litho.config import load_recipe
+from litho.cutline import TONES
+from litho.exact_images import exact_corners, exact_images, window_foci
 from litho.flow import correct, simulate
+from litho.given_masks import GivenMask, given_masks
 from litho.job import Clip, Job, JobError, prepare
-from litho.layout import read_layout
-from litho.outputs import MASK_LAYER, check_writable, figures, write_result, write_summary
-from litho.polygons import Box, check_inside
+from litho.metrology import MeasuredWindow, measure_window, verify_clip
+from litho.outputs import check_writable, figures, write_result, write_summary
+from litho.polygons import Box
 from litho.progress import CorrectionProgress, Interrupt
-from litho.raster import coverage as raster
+from litho.raster import polygon_area_nm2
+from litho.recipe_verify import CutTable
 from litho.result import ClipResult
-from litho.terminal import show_files, show_results
+from litho.terminal import show_files, show_results, show_verifications, show_windows
+
+FAILED = 1
+"""Exit code of `litho verify` where a limit is broken."""
 
 STOPPED = 130
 """Exit code after Ctrl-C."""
@@ -48,14 +52,17 @@ class Request:
     window: str | None
     repair: bool
 
-    def prepare(self) -> tuple[Job, str]:
-        """Return the job and the device, after everything was checked."""
+    def prepare(self, cuts: Sequence[str] = ()) -> tuple[Job, str]:
+        """Return the job and the device, after everything was checked; `cuts` are cut lines beside the recipe's."""
         check_writable(self.out)
         device = resolve_device(self.device)
         window = None if self.window is None else parse_window(self.window)
+        recipe = load_recipe(self.recipe)
+        if cuts:
+            recipe = recipe.model_copy(update={"cutline": (*recipe.cutline, *map(parse_cut, cuts))})
         job = prepare(
             self.layouts,
-            load_recipe(self.recipe),
+            recipe,
             kernels=self.kernels,
             layer=self.layer,
             window_nm=window,
@@ -76,23 +83,63 @@ def run_ilt(request: Request) -> int:
     return STOPPED if interrupt.asked else 0
 
 
-def run_simulate(request: Request, mask: Path | None, mask_layer: str | None) -> int:
-    """Simulate masks as they are, write their folders, and return the exit code."""
+def run_simulate(request: Request, masks: Sequence[Path], mask_layer: str | None, cuts: Sequence[str] = ()) -> int:
+    """Simulate masks as they are, measure them on cut lines, write their folders, and return the exit code."""
     with told_in_one_sentence():
-        job, device = request.prepare()
-        masks = None if mask is None else [read_mask(mask, job, mask_layer)]
-    written = _write_all(simulate(job, masks, device), request.out, job, lambda text: None)
+        job, device = request.prepare(cuts)
+        given = given_masks(masks, job, mask_layer)
+    with told_in_one_sentence((JobError,)):
+        windows = [_window(job, clip, mask, request.kernels) for clip, mask in zip(job.clips, given, strict=True)]
+    coverages = [mask.coverage for mask in given] if masks else None
+    pairs = zip(simulate(job, coverages, device), windows, strict=True)
+    results = (replace(result, window=window) for result, window in pairs)
+    written = _write_all(results, request.out, job, lambda text: None)
     show_results(written, len(job.clips))
+    show_windows(written)
     show_files([folder_of(figures["clip"], request.out, job) for figures in written])
     return 0
 
 
+def run_verify(request: Request, masks: Sequence[Path], mask_layer: str | None) -> int:
+    """Check what masks print against the limits of the recipe, write folders, and return the exit code."""
+    with told_in_one_sentence():
+        job, device = request.prepare()
+        given = given_masks(masks, job, mask_layer)
+    coverages = [mask.coverage for mask in given] if masks else None
+    simulated = zip(simulate(job, coverages, device), job.clips, given, strict=True)
+    results = (_verified(result, clip, mask, job) for result, clip, mask in simulated)
+    written = _write_all(results, request.out, job, lambda text: None)
+    show_verifications(written)
+    show_files([folder_of(figures["clip"], request.out, job) for figures in written])
+    return 0 if all(figures["verify"]["passed"] for figures in written) else FAILED
+
+
+def _window(job: Job, clip: Clip, mask: GivenMask, kernels: Path | None) -> MeasuredWindow | None:
+    """Return what the recipe's cut lines measure on one clip, if it has any."""
+    cuts = job.recipe.cutline
+    if not cuts:
+        return None
+    foci = window_foci(job)
+    images = exact_images(job, clip.grid, mask.drawn, foci, kernels)
+    return measure_window(images, foci, job.process.resist.threshold, cuts, job.recipe.window)
+
+
+def _verified(result: ClipResult, clip: Clip, mask: GivenMask, job: Job) -> ClipResult:
+    """Return a result with its edge placement and hot spots."""
+    corners = exact_corners(job, clip.grid, mask.drawn)
+    islands = [outline for outline in result.mask_polygons if polygon_area_nm2(outline) > 0]
+    found = verify_clip(
+        corners, clip.polygons, clip.grid, job.recipe.verify, mask=islands, prints=result.print_polygons
+    )
+    return replace(result, verification=found)
+
+
 @contextmanager
-def told_in_one_sentence() -> Iterator[None]:
+def told_in_one_sentence(kinds: tuple[type[Exception], ...] = (ValueError, OSError)) -> Iterator[None]:
     """Turn what is wrong with the input into a line on stderr and exit code 2."""
     try:
         yield
-    except (ValueError, OSError) as error:
+    except kinds as error:
         typer.echo(f"litho: {error}", err=True)
         raise typer.Exit(2) from None
 
@@ -108,35 +155,18 @@ def parse_window(text: str) -> Box:
     return x0, y0, x1, y1
 
 
-def read_mask(path: Path, job: Job, layer: str | None) -> NDArray[Any]:
-    """Return the mask of a job's only clip, (ny, nx) coverage, from `mask.npz` or from a layout."""
-    if len(job.clips) != 1:
-        raise JobError(f"`mask` must come with one layout, its target, but got {len(job.clips)}.")
-    clip = job.clips[0]
-    if path.suffix == ".npz":
-        return _mask_of_npz(path, clip)
-    layout = read_layout(path)
-    if layer is None and MASK_LAYER in layout.layers:
-        layer = f"{MASK_LAYER[0]}/{MASK_LAYER[1]}"
-    polygons = layout.polygons(layer)
-    check_inside(polygons, clip.grid)
-    return raster(polygons, clip.grid, np.float32)
-
-
-def _mask_of_npz(path: Path, clip: Clip) -> NDArray[Any]:
+def parse_cut(text: str) -> CutTable:
+    """Return a cut line from text such as "0,500,200,500", or "0,500,200,500,dark"."""
+    *numbers, tone = text.split(",") if text.count(",") == 4 else [*text.split(","), "bright"]
     try:
-        with np.load(path, allow_pickle=False) as content:
-            mask = content["mask"]
-    except OSError as error:
-        raise JobError(f"`mask` must be a readable file, but {path}: {error.strerror or error}.") from error
-    except (KeyError, EOFError, zipfile.BadZipFile, ValueError, AttributeError) as error:
-        raise JobError(f"`mask` must be an .npz file with an array `mask`, but {path} is not.") from error
-    if mask.shape != clip.grid.shape:
-        raise JobError(f"`mask` must have the field's shape {clip.grid.shape}, but {path} has {mask.shape}.")
-    if mask.dtype.kind not in "buif" or not (np.isfinite(mask).all() and mask.min() >= 0 and mask.max() <= 1):
-        raise JobError(f"`mask` must hold coverages in 0..1, but {path} holds others.")
-    coverage: NDArray[np.float32] = mask.astype(np.float32)
-    return coverage
+        x0, y0, x1, y1 = (float(word) for word in numbers)
+    except ValueError:
+        raise JobError(f"`cut` must be X1,Y1,X2,Y2 or X1,Y1,X2,Y2,dark, but got {text!r}.") from None
+    if not all(map(math.isfinite, (x0, y0, x1, y1))) or (x0, y0) == (x1, y1):
+        raise JobError(f"`cut` must have two different, finite ends, but got {text!r}.")
+    if tone.strip() not in TONES:
+        raise JobError(f"`cut` must end in 'bright' or 'dark' after its four numbers, but got {text!r}.")
+    return CutTable.model_validate({"start_nm": (x0, y0), "end_nm": (x1, y1), "tone": tone.strip()})
 
 
 def folder_of(clip: str, out: Path, job: Job) -> Path:

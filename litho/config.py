@@ -5,7 +5,7 @@
 
 A file is read whole, and all its mistakes are told at once. `base = "iccad13"` starts from a recipe that came with
 the program and changes only what the file says. Tables of the numerical core (`ilt`, `epe`) have the fields of their
-dataclasses as keys; the others are in `litho.recipe_tables`.
+dataclasses as keys; the others are in `litho.recipe_tables`, and those of metrology in `litho.recipe_verify`.
 """
 
 from __future__ import annotations
@@ -24,17 +24,18 @@ from litho.optimize import LbfgsSettings
 from litho.pixel_ilt import IltSettings, LossWeights, Stage
 from litho.process import Corner
 from litho.recipe_errors import KNOWN_KEYS, RecipeError, as_json, mistakes
+from litho.recipe_optics import OpticsTable, WaferTable
 from litho.recipe_tables import (
     FieldTable,
     KernelTable,
     MaskTable,
-    OpticsTable,
     OutputTable,
     ProbeTable,
     ProcessTable,
     Table,
     whole_multiple,
 )
+from litho.recipe_verify import CutTable, VerifyTable, WindowTable
 from litho.resources import path, recipe_names
 
 __all__ = ["Recipe", "RecipeError", "load_recipe", "read_recipe"]
@@ -52,7 +53,7 @@ class Recipe(Table):
         one line for people
     seed
         of random numbers; no step of the present flow draws any
-    field, mask, process, ilt, probes, epe, output
+    field, mask, process, ilt, probes, epe, output, cutline, window, verify
         see their classes
     optics, kernels
         our own kernels, or those of a file: exactly one of the two
@@ -69,6 +70,9 @@ class Recipe(Table):
     probes: ProbeTable = ProbeTable()
     epe: EpeRule = EpeRule()
     output: OutputTable = OutputTable()
+    cutline: tuple[CutTable, ...] = ()
+    window: WindowTable = WindowTable()
+    verify: VerifyTable = VerifyTable()
 
     @model_validator(mode="after")
     def _kernels_from_one_place(self) -> Recipe:
@@ -170,7 +174,8 @@ def _shipped(name: str) -> dict[str, Any]:
 
 def _right() -> dict[str, Any]:
     """Return right values for every table, for `mistakes`."""
-    return {"kernels": {}, **Recipe.model_validate(_shipped("default"), strict=False).as_dict()}
+    default = Recipe.model_validate(_shipped("default"), strict=False).as_dict()
+    return {"kernels": {}, **default, "cutline": [{"start_nm": [0.0, 0.0], "end_nm": [1.0, 0.0]}]}
 
 
 def _keys(kind: Any) -> list[str]:
@@ -178,6 +183,7 @@ def _keys(kind: Any) -> list[str]:
     return names or ([f.name for f in fields(kind)] if is_dataclass(kind) else [])
 
 
-_TABLES = (Recipe, FieldTable, OpticsTable, KernelTable, MaskTable, ProcessTable, ProbeTable, OutputTable)
+_TABLES = (Recipe, FieldTable, OpticsTable, WaferTable, KernelTable, MaskTable, ProcessTable, ProbeTable, OutputTable)
+_METROLOGY = (CutTable, WindowTable, VerifyTable)
 _CORE = (IltSettings, LossWeights, Stage, LbfgsSettings, EpeRule, Corner)
-KNOWN_KEYS.extend(dict.fromkeys(key for kind in (*_TABLES, *_CORE) for key in _keys(kind)))
+KNOWN_KEYS.extend(dict.fromkeys(key for kind in (*_TABLES, *_METROLOGY, *_CORE) for key in _keys(kind)))

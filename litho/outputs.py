@@ -75,6 +75,7 @@ def write_result(result: ClipResult, folder: str | os.PathLike[str]) -> list[Pat
         write_polygons(result, stage / "mask.oas")
         (stage / "recipe.toml").write_text(tomli_w.dumps(result.recipe), encoding="utf-8")
         draw_all(result, stage)
+        _write_measurements(result, stage)
         write_report(result, stage / "report.html")
         (stage / LAST).write_text(_json(figures(result)), encoding="utf-8")
         return [Path(folder) / name for name in sorted(os.listdir(stage))]
@@ -82,13 +83,32 @@ def write_result(result: ClipResult, folder: str | os.PathLike[str]) -> list[Pat
 
 def figures(result: ClipResult) -> dict[str, Any]:
     """Return what `metrics.json` holds."""
-    return {"clip": result.name, **result.metrics, **result.info, "layers": layer_names(result)}
+    parts = (("window", result.window), ("verify", result.verification))
+    measured = {name: part.figures() for name, part in parts if part is not None}
+    return {"clip": result.name, **result.metrics, **measured, **result.info, "layers": layer_names(result)}
 
 
 def layer_names(result: ClipResult) -> dict[str, str]:
     """Return what is on each layer of `mask.oas`."""
     prints = {f"{FIRST_PRINT_LAYER + k}/0": f"print at {label}" for k, label in enumerate(result.corner_labels)}
     return {"1/0": "target", "2/0": "mask", **prints}
+
+
+def _write_measurements(result: ClipResult, folder: Path) -> None:
+    """Write tables and plots of what was measured, and markers of hot spots."""
+    from litho.markers import write_bossung, write_edge_placement, write_hotspots, write_lyrdb
+    from litho.verify_pictures import draw_verification
+    from litho.window_pictures import draw_window
+
+    if result.window is not None:
+        write_bossung(result.window, folder / "bossung.csv")
+        draw_window(result.window, folder)
+    found = result.verification
+    if found is not None:
+        write_hotspots(found.hotspots, folder / "hotspots.csv")
+        write_edge_placement(found, folder / "edge_placement.csv")
+        write_lyrdb(found.hotspots, folder / "hotspots.lyrdb", _cell_name(result.name), result.name)
+        draw_verification(found, result, folder)
 
 
 def write_polygons(result: ClipResult, path: Path) -> None:

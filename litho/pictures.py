@@ -12,19 +12,16 @@ from pathlib import Path as FilePath
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch, PathPatch
+from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import AutoMinorLocator, FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from litho.cells import Floats
 from litho.grid import Grid
-from litho.io.atomic import atomic_path
+from litho.plot_style import label_axes, legend, new_figure, set_title, stroke, swatch, write_figure
 from litho.polygons import Box
 from litho.result import ClipResult
 from litho.scene import COLORS, INTENSITY_COLORS, Scene, scene_of
@@ -32,7 +29,6 @@ from litho.scene import COLORS, INTENSITY_COLORS, Scene, scene_of
 Drawing = Callable[[Axes, ClipResult, Scene], None]
 
 _SIDE_INCHES = 5.6
-_DPI = 160
 _DASHES = (4.0, 2.0)
 _FULL_WIDTH_NM = 1200.0  # lines are of full width in regions up to this
 _ON_IMAGE = {"print": "#ffffff", "target": "#a8d8ff", "detail": "#3df0ff"}  # the colours of lines on a dark image
@@ -65,16 +61,16 @@ def draw_all(result: ClipResult, folder: str | os.PathLike[str]) -> list[FilePat
         drawings["convergence"] = draw_convergence
     paths = []
     for name, drawing in drawings.items():
-        figure = _figure(1.12 * _SIDE_INCHES, _SIDE_INCHES)
+        figure = new_figure(1.12 * _SIDE_INCHES, _SIDE_INCHES)
         drawing(figure.add_subplot(), result, scene)
-        paths.append(_write(figure, FilePath(folder, f"{name}.png")))
-    return [*paths, _write(overview(result, scene), FilePath(folder, "overview.png"))]
+        paths.append(write_figure(figure, FilePath(folder, f"{name}.png")))
+    return [*paths, write_figure(overview(result, scene), FilePath(folder, "overview.png"))]
 
 
 def overview(result: ClipResult, scene: Scene | None = None) -> Figure:
     """Return mask, aerial image, prints and convergence (the target, if nothing was optimised) on one page."""
     scene = scene_of(result) if scene is None else scene
-    figure = _figure(2.12 * _SIDE_INCHES, 2.06 * _SIDE_INCHES)
+    figure = new_figure(2.12 * _SIDE_INCHES, 2.06 * _SIDE_INCHES)
     units = {"L2": " nm²", "PVB": " nm²", "EPE": ""}
     scores = [f"{name} {result.metrics[name]:,}{unit}" for name, unit in units.items() if name in result.metrics]
     title = figure.suptitle("    ".join([result.name, *scores]), x=0.01, ha="left", fontsize=16, fontweight="bold")
@@ -90,7 +86,7 @@ def draw_target(axes: Axes, result: ClipResult, scene: Scene) -> None:
     _map(axes, scene.focus_nm, "Target")
     _fill(axes, scene.target, COLORS["target"], alpha=0.35)
     _outline(axes, scene.target, COLORS["target"], 1.2)
-    _legend(axes, [_swatch("target", "target", 0.35)])
+    legend(axes, [swatch("target", "target", 0.35)])
 
 
 def draw_mask(axes: Axes, result: ClipResult, scene: Scene) -> None:
@@ -99,7 +95,7 @@ def draw_mask(axes: Axes, result: ClipResult, scene: Scene) -> None:
     _fill(axes, scene.mask, COLORS["mask"], alpha=0.28)
     _outline(axes, scene.mask, COLORS["mask"], 0.9)
     _outline(axes, scene.target, COLORS["ink"], 1.1, _DASHES)
-    _legend(axes, [_swatch("mask", "mask", 0.4), _stroke(COLORS["ink"], "target", _DASHES)])
+    legend(axes, [swatch("mask", "mask", 0.4), stroke(COLORS["ink"], "target", _DASHES)])
 
 
 def draw_aerial(axes: Axes, result: ClipResult, scene: Scene) -> None:
@@ -119,12 +115,12 @@ def draw_aerial(axes: Axes, result: ClipResult, scene: Scene) -> None:
     bar.ax.axhline(result.threshold, color=_ON_IMAGE["print"], linewidth=1.6)
     bar.outline.set_visible(False)
     handles = [
-        _stroke(_ON_IMAGE["print"], f"threshold {result.threshold:g}"),
-        _stroke(_ON_IMAGE["target"], "target", _DASHES),
+        stroke(_ON_IMAGE["print"], f"threshold {result.threshold:g}"),
+        stroke(_ON_IMAGE["target"], "target", _DASHES),
     ]
     if scene.detail_nm != scene.focus_nm:
-        handles.append(_stroke(_ON_IMAGE["detail"], "detail shown of the print"))
-    _legend(axes, handles, frame="#3b1d5e")
+        handles.append(stroke(_ON_IMAGE["detail"], "detail shown of the print"))
+    legend(axes, handles, frame="#3b1d5e")
 
 
 def draw_prints(axes: Axes, result: ClipResult, scene: Scene) -> None:
@@ -134,21 +130,29 @@ def draw_prints(axes: Axes, result: ClipResult, scene: Scene) -> None:
     _fill(axes, scene.band, COLORS["band"], alpha=0.9)
     _outline(axes, scene.target, COLORS["ink"], 1.0, _DASHES)
     _outline(axes, scene.nominal, COLORS["print"], 0.8)
-    handles: list[Artist] = [_stroke(COLORS["print"], "nominal print")]
+    handles: list[Artist] = [stroke(COLORS["print"], "nominal print")]
     if scene.band:
-        handles.append(_swatch("band", "PV band", 0.8))
-    handles.append(_stroke(COLORS["ink"], "target", _DASHES))
+        handles.append(swatch("band", "PV band", 0.8))
+    handles.append(stroke(COLORS["ink"], "target", _DASHES))
     wrong = scene.sites.edge[scene.sites.violated]
     if len(wrong):
         circles = Line2D(*wrong.T, marker="o", markersize=10, markeredgewidth=2, linestyle="none", fillstyle="none")
         circles.set(color=COLORS["violation"], label="EPE violation", zorder=5)
         handles.append(axes.add_line(circles))
-    _legend(axes, handles)
+    legend(axes, handles)
+
+
+def draw_edges(axes: Axes, scene: Scene, title: str) -> None:
+    """Draw the wanted shapes and the nominal print, for marks to stand on."""
+    _map(axes, scene.focus_nm, title)
+    _fill(axes, scene.target, COLORS["target"], alpha=0.14)
+    _outline(axes, scene.target, COLORS["ink"], 0.9, _DASHES)
+    _outline(axes, scene.nominal, COLORS["print"], 0.9)
 
 
 def draw_convergence(axes: Axes, result: ClipResult, scene: Scene) -> None:
     """Draw the loss after each step; every stage has a curve of its own, for its grid and steepness are its own."""
-    _title(axes, "Convergence")
+    set_title(axes, "Convergence")
     axes.set_yscale("log")
     first = 0
     for number, entry in enumerate(result.history):
@@ -164,30 +168,17 @@ def draw_convergence(axes: Axes, result: ClipResult, scene: Scene) -> None:
         text.set(horizontalalignment="center", verticalalignment="bottom")
         first = last
     axes.set_xlim(0, max(first, 1))
-    _ticks(axes, "step", "loss / nm²")
+    label_axes(axes, "step", "loss / nm²")
     axes.yaxis.set_major_formatter(FuncFormatter(_short))
     axes.yaxis.set_minor_formatter(FuncFormatter(_short))
     axes.grid(True, which="both", axis="y", color=COLORS["grid"], linewidth=0.8)
 
 
-def _figure(width: float, height: float) -> Figure:
-    engine = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12)
-    figure = Figure(figsize=(width, height), dpi=_DPI, layout=engine, facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _write(figure: Figure, path: FilePath) -> FilePath:
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, metadata={"Software": "litho"})
-    return path
-
-
 def _map(axes: Axes, region: Box, title: str) -> None:
     """Make axes a map in nm."""
-    _title(axes, title)
+    set_title(axes, title)
     axes.set_facecolor("#fbfcfd")
-    _ticks(axes, "x / nm", "y / nm")
+    label_axes(axes, "x / nm", "y / nm")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
         axis.set_minor_locator(AutoMinorLocator())
@@ -198,19 +189,6 @@ def _show(axes: Axes, region: Box) -> None:
     axes.set_aspect("equal")
     axes.set_xlim(region[0], region[2])
     axes.set_ylim(region[1], region[3])
-
-
-def _title(axes: Axes, text: str) -> None:
-    # a name may hold "$", which must not start a formula
-    axes.set_title(text, loc="left", fontsize=12, fontweight="bold", color=COLORS["ink"], pad=29, parse_math=False)
-
-
-def _ticks(axes: Axes, x_label: str, y_label: str) -> None:
-    axes.set_xlabel(x_label, fontsize=9, color=COLORS["ink"])
-    axes.set_ylabel(y_label, fontsize=9, color=COLORS["ink"])
-    axes.tick_params(which="both", labelsize=8, colors=COLORS["muted"])
-    for spine in axes.spines.values():
-        spine.set(color=COLORS["muted"], linewidth=0.6)
 
 
 def _cut(image: NDArray[np.float32], grid: Grid, region: Box) -> tuple[NDArray[np.float32], Box]:
@@ -248,34 +226,6 @@ def _outline(
     patch = PathPatch(_path(rings), facecolor="none", edgecolor=color, linewidth=width, joinstyle="round")
     patch.set_linestyle("solid" if dashes is None else (0, dashes))
     axes.add_artist(patch)
-
-
-def _swatch(color: str, label: str, alpha: float) -> Patch:
-    return Patch(facecolor=COLORS[color], alpha=alpha, label=label)
-
-
-def _stroke(color: str, label: str, dashes: tuple[float, float] | None = None) -> Line2D:
-    return Line2D([], [], color=color, linewidth=1.6, label=label, linestyle="solid" if dashes is None else (0, dashes))
-
-
-def _legend(axes: Axes, handles: Sequence[Artist], frame: str | None = None) -> Legend:
-    """Put a legend in one line between the title and the axes, where it hides nothing."""
-    return axes.legend(
-        handles=list(handles),
-        ncols=len(handles),
-        loc="lower left",
-        bbox_to_anchor=(0, 1.005),
-        borderaxespad=0,
-        borderpad=0.4 if frame else 0.25,
-        columnspacing=1.4,
-        handlelength=1.8,
-        fontsize=8.5,
-        labelcolor="white" if frame else COLORS["ink"],
-        frameon=frame is not None,
-        facecolor=frame,
-        edgecolor="none",
-        framealpha=1,
-    )
 
 
 def _short(value: float, position: int | None = None) -> str:

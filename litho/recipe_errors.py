@@ -71,6 +71,8 @@ def _line(entry: Any, data: dict[str, Any]) -> str:
     kind = entry["type"]
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"`{name}` {_unknown(steps[-1])}"
+    if kind == "missing" and isinstance(entry["loc"][-1], int):
+        return f"`{name}` must have more entries, but got {_short(entry['input'])}."
     if kind == "missing":
         return f"`{name}` must be given."
     if kind == "value_error":
@@ -112,7 +114,7 @@ def _places(entry: Any, data: Any) -> list[tuple[Any, Any]]:
         if isinstance(data, dict) and (step in data or step == missing):
             pairs.append((data, step))
             data = data.get(step)
-        elif isinstance(data, list) and isinstance(step, int):
+        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
             pairs.append((data, step))
             data = data[step]
     return pairs
@@ -122,6 +124,9 @@ def _repair(data: dict[str, Any], entry: Any, right: Mapping[str, Any]) -> None:
     """Replace the value that a mistake is about; of a broken rule, the values that it names."""
     pairs = _places(entry, data)
     steps = [key for _, key in pairs]
+    if "source" in steps:  # its keys depend on its shape: only a whole source is right
+        _put(*pairs[steps.index("source")], _look_up(right, steps[: steps.index("source") + 1]))
+        return
     table = pairs[-1][0][pairs[-1][1]] if pairs and entry["type"] != "missing" else data
     if entry["type"] == "value_error" and isinstance(table, dict):
         named = [name for name in re.findall(r"`(\w+)`", str(entry["ctx"]["error"])) if name in table]

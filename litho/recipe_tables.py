@@ -7,26 +7,15 @@ key is its documentation.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Annotated, Literal, Self
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from litho.mask import Mask
 from litho.process import Corner, Process
-from litho.pupil import Optics
+from litho.recipe_base import Length as Length
+from litho.recipe_base import Table as Table
 from litho.resist import Resist
-from litho.source import Source
-from litho.tcc import MAX_ERROR
-
-Length = Annotated[float, Field(gt=0)]
-
-
-class Table(BaseModel):
-    """A table of a recipe: unknown keys are refused, numbers are numbers, and nothing changes once it is read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class FieldTable(Table):
@@ -99,124 +88,6 @@ class KernelTable(Table):
     """
 
     count: Annotated[int, Field(ge=1)] | None = None
-
-
-class _Shape(Table):
-    """A light source; its `shape` names the constructor of `litho.source.Source` that takes its numbers."""
-
-    shape: str
-
-    @model_validator(mode="after")
-    def _valid(self) -> Self:
-        self.build()
-        return self
-
-    def build(self) -> Source:
-        """Return the illuminator."""
-        constructor: Callable[..., Source] = getattr(Source, self.shape)
-        return constructor(**self.model_dump(exclude={"shape"}))
-
-
-class PointSource(_Shape):
-    """One point: coherent light."""
-
-    shape: Literal["point"]
-    x: float = 0.0
-    y: float = 0.0
-
-
-class PointsSource(_Shape):
-    """Points at `xy`, of equal light or of `weights`."""
-
-    shape: Literal["points"]
-    xy: tuple[tuple[float, float], ...]
-    weights: tuple[float, ...] | None = None
-
-
-class ConventionalSource(_Shape):
-    """A disc of radius `sigma`."""
-
-    shape: Literal["conventional"]
-    sigma: float
-
-
-class AnnularSource(_Shape):
-    """A ring between the radii `inner` and `outer`."""
-
-    shape: Literal["annular"]
-    inner: float
-    outer: float
-
-
-class DipoleSource(_Shape):
-    """Two opposite sectors of a ring, along x unless turned."""
-
-    shape: Literal["dipole"]
-    inner: float
-    outer: float
-    opening_deg: float
-    rotation_deg: float = 0.0
-
-
-class QuadrupoleSource(_Shape):
-    """Four sectors of a ring, on the axes unless turned."""
-
-    shape: Literal["quadrupole"]
-    inner: float
-    outer: float
-    opening_deg: float
-    rotation_deg: float = 0.0
-
-
-class MapSource(_Shape):
-    """Square pixels of brightness `rows` over [-1, 1]^2, the first row at y = -1."""
-
-    shape: Literal["map"]
-    rows: tuple[tuple[float, ...], ...]
-
-    def build(self) -> Source:
-        """Return the illuminator."""
-        if len({len(row) for row in self.rows}) != 1:
-            raise ValueError("`rows` must be of one length, but are not")
-        return Source.from_map(np.array(self.rows))
-
-
-SourceTable = Annotated[
-    PointSource | PointsSource | ConventionalSource | AnnularSource | DipoleSource | QuadrupoleSource | MapSource,
-    Field(discriminator="shape"),
-]
-
-
-class OpticsTable(Table):
-    """Lens and illuminator of our own kernels.
-
-    Parameters
-    ----------
-    wavelength_nm, na, immersion_index
-        see `litho.pupil.Optics`
-    source
-        its `shape` and that shape's numbers, in direction sines over NA
-    zernikes_waves
-        Fringe index to coefficient
-    max_error
-        share of the transmission cross-coefficients that may be dropped; sets the number of kernels
-    """
-
-    wavelength_nm: float
-    na: float
-    immersion_index: float = 1.0
-    source: SourceTable
-    zernikes_waves: dict[int, float] = {}
-    max_error: Annotated[float, Field(gt=0, lt=1)] = MAX_ERROR
-
-    @model_validator(mode="after")
-    def _valid(self) -> Self:
-        self.build()
-        return self
-
-    def build(self) -> Optics:
-        """Return the optics."""
-        return Optics(self.wavelength_nm, self.na, self.source.build(), self.immersion_index, self.zernikes_waves)
 
 
 class ProcessTable(Table):

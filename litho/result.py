@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from litho.cells import Floats
 from litho.curves import Curve
 from litho.grid import Grid
 from litho.pixel_ilt import StageHistory
+
+if TYPE_CHECKING:
+    from litho.metrology import MeasuredWindow, Verification
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +55,10 @@ class ClipResult:
         the resolved recipe, as TOML has it
     info
         device, versions, seconds and the like, as `metrics.json` has them
+    window
+        process window on the cut lines, if there are any
+    verification
+        edge placement and hot spots, if they were asked for
     """
 
     name: str
@@ -70,6 +77,8 @@ class ClipResult:
     history: tuple[StageHistory, ...] = ()
     recipe: Mapping[str, Any] = field(default_factory=dict)
     info: Mapping[str, Any] = field(default_factory=dict)
+    window: MeasuredWindow | None = None
+    verification: Verification | None = None
 
     @property
     def pv_band(self) -> NDArray[np.bool_]:

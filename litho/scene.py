@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 
-import gdstk
 import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
 from litho.cells import Floats
-from litho.contour import join_holes, simplify
+from litho.contour import simplify
 from litho.grid import Grid
 from litho.metrics import EpeRule, epe_sites
-from litho.polygons import RESOLUTION, Box
+from litho.polygons import Box
+from litho.printability import band_polygons
 from litho.result import ClipResult
 
 COLORS = {
@@ -180,14 +179,7 @@ def _within(centre: float, length: float, low: float, high: float) -> tuple[floa
 
 def _band(corners: Sequence[Sequence[Floats]]) -> list[Floats]:
     """Return the rings of what some but not all corners print."""
-    if len(corners) < 2:
-        return []
-    joints = [join_holes(outlines) for outlines in corners]
-    prints = [[gdstk.Polygon(polygon) for polygon in polygons] for polygons in joints]  # type: ignore[arg-type]
-    some = reduce(lambda a, b: gdstk.boolean(a, b, "or", RESOLUTION), prints)
-    every = reduce(lambda a, b: gdstk.boolean(a, b, "and", RESOLUTION), prints)
-    band = gdstk.boolean(some, every, "not", RESOLUTION)
-    return [ring for polygon in band for ring in rings_of(np.asarray(polygon.points))]
+    return [ring for polygon in band_polygons(corners) for ring in rings_of(polygon)]
 
 
 def _sites(result: ClipResult) -> EdgeSites:

@@ -43,6 +43,48 @@ def _cells(figures: Mapping[str, Any], counts: str = "d") -> list[str]:
     return [f"{l2:,.0f}", f"{pvb:,.0f}", f"{l2 + pvb:,.0f}", epe, sites, shots, f"{figures['seconds']:.1f}"]
 
 
+def show_windows(results: Sequence[Mapping[str, Any]]) -> None:
+    """Print what the cut lines of each clip measured, and the window that they share."""
+    console = Console(highlight=False)
+    for figures in results:
+        if "window" not in figures:
+            continue
+        found = figures["window"]
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        table.add_column(f"cut lines of {escape(str(figures['clip']))}")
+        for name in ("CD nm", "NILS", "contrast", "latitude %", "DOF nm", "isofocal dose"):
+            table.add_column(name, justify="right")
+        for cut in found["cuts"]:
+            numbers = (cut["cd_nm"], cut["nils"], cut["contrast"])
+            latitude = None if cut["exposure_latitude"] is None else 100 * cut["exposure_latitude"]
+            rest = ((latitude, ".2f"), (cut["depth_of_focus_nm"], ".1f"), (cut["isofocal_dose"], ".4f"))
+            shown = ["none" if value is None else format(value, form) for value, form in rest]
+            table.add_row(escape(cut["name"]), *(f"{n:.3f}" for n in numbers), *shown)
+        console.print(table)
+        for shape, window in found["windows"].items():
+            depth, level = window["depth_of_focus_nm"], 100 * window["at_exposure_latitude"]
+            console.print(f"  {shape}: depth of focus {depth:.0f} nm at {level:g} % exposure latitude")
+
+
+def show_verifications(results: Sequence[Mapping[str, Any]]) -> None:
+    """Print whether each clip passed, its edge placement at every corner and the number of its hot spots."""
+    console = Console(highlight=False)
+    for figures in results:
+        found = figures["verify"]
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        table.add_column(f"edge placement of {escape(str(figures['clip']))}")
+        for name in ("sites", "lost", "beyond", "mean nm", "rms nm", "lowest nm", "highest nm"):
+            table.add_column(name, justify="right")
+        for label, row in found["edge_placement_nm"].items():
+            lengths = [row[name] for name in ("mean_nm", "rms_nm", "lowest_nm", "highest_nm")]
+            counts = [str(row[name]) for name in ("sites", "lost", "beyond")]
+            table.add_row(escape(label), *counts, *("none" if n is None else f"{n:.2f}" for n in lengths))
+        console.print(table)
+        listed = ", ".join(f"{kind} {count}" for kind, count in found["hotspots"].items()) or "no hot spots"
+        verdict, style = ("passed", "bold green") if found["passed"] else ("failed", "bold red")
+        console.print(f"[{style}]{verdict}[/]: {escape(str(figures['clip']))}, {listed}", soft_wrap=True)
+
+
 def show_files(folders: Sequence[Path]) -> None:
     """Print what was written: the same files into each of several folders."""
     if not folders:

@@ -168,6 +168,54 @@ def test_masks_that_do_not_fit(tmp_path: Path, line: Path, tiny: Path) -> None:
     assert "one layout" in refused(tmp_path, "simulate", line, line, "--recipe", tiny, "--mask", line)
 
 
+@pytest.mark.parametrize("cut", ["1,2,3", "a,b,c,d", "0,0,nan,5", "7,7,7,7", "0,0,9,9,grey", "1,2,3,4,5,6"])
+def test_cut_lines_that_are_none(tmp_path: Path, line: Path, tiny: Path, cut: str) -> None:
+    assert "`cut` must" in refused(tmp_path, "simulate", line, "--recipe", tiny, f"--cut={cut}")
+
+
+def test_cut_lines_that_measure_nothing(tmp_path: Path, line: Path, tiny: Path) -> None:
+    tiny.write_text(f"{TINY}[window]\nfoci_nm = [0]\n", encoding="utf-8")
+    for cut, part in (
+        ("-9000,200,40,200", "must lie in the field"),
+        ("-150,200,-120,200", "must cross the threshold"),
+        ("40,200,200,200", "its start lies within it"),
+        ("-100,200,200,200,dark", "must reach beyond both edges of the dark feature"),
+    ):
+        sentence = refused(tmp_path, "simulate", line, "--recipe", tiny, f"--cut={cut}")
+        assert part in sentence and "'cut 1'" in sentence
+
+
+def test_tables_of_metrology_with_mistakes(tmp_path: Path, line: Path) -> None:
+    text = 'base = "default"\n[[cutline]]\nstart_nm = [0]\ntone = "grey"\n'
+    text += "[window]\ndoses = [1, 0.9]\ntolerance = 2\n[verify]\nepe_nm = -1\nwidth = 3\n"
+    (tmp_path / "bad.toml").write_text(text, encoding="utf-8")
+    code, _, err = litho_command("verify", line, "--recipe", tmp_path / "bad.toml", "--out", tmp_path / "out")
+    assert code == 2 and not (tmp_path / "out").exists()
+    for part in (
+        "start_nm` must have more entries",
+        "end_nm` must be given",
+        "'bright' or 'dark'",
+        "`doses` must rise",
+    ):
+        assert part in err
+    for part in ("`window.tolerance`", "`verify.epe_nm` must be greater than 0", "`verify.width` is not a key"):
+        assert part in err
+
+
+def test_verifications_that_cannot_be_done(tmp_path: Path, line: Path, tiny: Path) -> None:
+    assert "2 for 1 layouts" in refused(tmp_path, "verify", line, "--recipe", tiny, "--mask", line, "--mask", line)
+    assert "missing.oas" in refused(tmp_path, "verify", line, "--recipe", tiny, "--mask", tmp_path / "missing.oas")
+    assert "missing.gds" in refused(tmp_path, "verify", tmp_path / "missing.gds")
+
+
+def test_a_window_at_foci_that_the_kernel_file_lacks(tmp_path: Path, line: Path, data_dir: Path) -> None:
+    recipe = tmp_path / "focus.toml"
+    recipe.write_text('base = "iccad13"\n[window]\nfoci_nm = [0, 60]\n', encoding="utf-8")
+    kernels = data_dir / "iccad13" / "optical_kernels.npz"
+    options = ("--recipe", recipe, "--kernels", kernels, "--cut=-100,200,180,200")
+    assert "`window.foci_nm` must be among" in refused(tmp_path, "simulate", line, *options)
+
+
 def test_a_folder_that_cannot_be_written_in_is_refused_before_anything_is_computed(tmp_path: Path, line: Path) -> None:
     (tmp_path / "file").write_text("occupied", encoding="utf-8")
     for out in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/litho")):

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -117,6 +118,68 @@ def test_several_layouts_get_a_folder_each_and_a_summary(tmp_path: Path) -> None
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"a", "b", "summary.json"}
 
 
+@pytest.mark.usefixtures("unpictured")
+def test_simulate_measures_the_cut_lines_of_the_recipe_and_of_the_command(folder: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "cut.toml"
+    lines = (
+        '[window]\nfoci_nm = [-30, 0, 30]\n[[cutline]]\nname = "middle"\nstart_nm = [-60, 200]\nend_nm = [140, 200]\n'
+    )
+    recipe.write_text(TINY + lines, encoding="utf-8")
+    cut = "--cut=40,-100,40,500"
+    code, out, _ = litho_command("simulate", folder / "line.gds", "--recipe", recipe, "--out", tmp_path / "o", cut)
+    assert code == 0 and "middle" in out and "cut 2" in out and "depth of focus" in out
+    names = {path.name for path in (tmp_path / "o").iterdir()}
+    assert names >= {"cuts.png", "window.png", "bossung.csv", "report.html", "mask.oas"}
+    window = json.loads((tmp_path / "o" / "metrics.json").read_text(encoding="utf-8"))["window"]
+    across, along = window["cuts"]
+    assert 40 < across["cd_nm"] < 120 and 300 < along["cd_nm"] < 420 and across["nils"] > 0.5
+    resolved = load_recipe(str(tmp_path / "o" / "recipe.toml"))
+    assert [c.name for c in resolved.cutline] == ["middle", ""] and resolved.cutline[1].end_nm == (40.0, 500.0)
+    assert 'id="window"' in (tmp_path / "o" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def unpictured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the pictures that other tests look at."""
+    monkeypatch.setattr("litho.pictures.draw_all", lambda *arguments: [])
+
+
+VERIFIED = {"hotspots.csv", "hotspots.lyrdb", "edge_placement.csv", "hotspots.png", "edge_placement.png"}
+
+
+@pytest.mark.usefixtures("unpictured")
+def test_verify_fails_where_a_limit_is_broken(folder: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "strict.toml"
+    recipe.write_text(f"{TINY}[verify]\nepe_nm = 0.5\n", encoding="utf-8")
+    code, out, err = litho_command("verify", folder / "line.gds", "--recipe", recipe, "--out", tmp_path / "o")
+    assert (code, err) == (1, "") and "failed" in out and "edge placement" in out
+    assert {path.name for path in (tmp_path / "o").iterdir()} >= VERIFIED
+    found = json.loads((tmp_path / "o" / "metrics.json").read_text(encoding="utf-8"))["verify"]
+    assert found["passed"] is False and found["band_area_nm2"] > 0
+    items = ElementTree.parse(tmp_path / "o" / "hotspots.lyrdb").getroot().findall("items/item")
+    rows = (tmp_path / "o" / "hotspots.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert len(items) == len(rows) == sum(found["hotspots"].values()) > 0
+    assert 'id="verification"' in (tmp_path / "o" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("unpictured")
+def test_verify_passes_where_all_are_kept_and_takes_a_mask_for_each_layout(folder: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "loose.toml"
+    limits = "epe_nm = 60\nband_nm = 60\nwidth_share = 0.0\nspace_share = 0.0\nreach_nm = 150"
+    recipe.write_text(f"{TINY}[verify]\n{limits}\n", encoding="utf-8")
+    masks = [f"--mask={folder / 'out' / name}" for name in ("mask.npz", "mask.oas")]
+    layouts = [folder / "line.gds"] * 2
+    code, out, err = litho_command("verify", *layouts, *masks, "--recipe", recipe, "--out", tmp_path / "o")
+    assert (code, err) == (0, "") and out.count("passed") == 2
+    pixels, outlines = (
+        json.loads((tmp_path / "o" / name / "metrics.json").read_text(encoding="utf-8"))["verify"]
+        for name in ("line", "line_2")
+    )
+    corner = "dose 1, defocus 0 nm"  # one mask, by its pixels and by its outlines
+    rms = [found["edge_placement_nm"][corner]["rms_nm"] for found in (pixels, outlines)]
+    assert rms[0] == pytest.approx(rms[1], abs=1.0) and pixels["passed"] and not pixels["hotspots"]
+
+
 def test_ctrl_c_keeps_the_best_mask_so_far(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     show = CorrectionProgress.show
 
@@ -160,7 +223,7 @@ def test_help_names_the_commands_and_loads_no_numerical_library() -> None:
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=_environment()
     )
-    for command in ("ilt", "simulate", "info"):
+    for command in ("ilt", "simulate", "verify", "info"):
         assert re.search(rf"\b{command}\b", done.stdout)
     assert done.stdout.splitlines()[-1] == "set()"
 

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from litho.config import Recipe, RecipeError, load_recipe, read_recipe
+from litho.films import Film, Stack
+from litho.focus import Flare, FocusSpread
 from litho.pixel_ilt import IltSettings
 from litho.process import Corner
 from litho.pupil import Optics
@@ -20,6 +22,33 @@ def mistakes(text: str) -> list[str]:
     with pytest.raises(RecipeError) as caught:
         read_recipe(text)
     return str(caught.value).splitlines()[1:]
+
+
+def test_light_films_and_blur_of_a_recipe_are_those_of_the_engine() -> None:
+    text = """base = "default"
+[optics]
+polarization = "te"
+polarization_degree = 0.9
+zernikes_waves = { 6 = 0.02 }
+zernike_order = "noll"
+focus_blur_nm = 12.0
+vibration_nm = 4.0
+flare = 0.01
+obscuration = 0.1
+radiometric = true
+reduction = [8.0, 4.0]
+[optics.wafer]
+films = [{ thickness_nm = 90.0, n = 1.7, k = 0.02 }, { thickness_nm = 80.0, n = 1.8, k = 0.3 }]
+substrate_n = 0.88
+substrate_k = 2.78
+"""
+    recipe = read_recipe(text)
+    assert recipe.optics is not None
+    optics = recipe.optics.build()
+    assert (optics.polarization, optics.polarization_degree, optics.zernike_order) == ("te", 0.9, "noll")
+    assert optics.focus_spread == FocusSpread.gaussian(12.0) and optics.flare == (Flare(0.01),)
+    assert optics.vibration_nm == (4.0, 4.0) and optics.reduction == (8.0, 4.0) and optics.radiometric
+    assert optics.wafer == Stack((Film(90.0, 1.7 + 0.02j), Film(80.0, 1.8 + 0.3j)), 0.88 + 2.78j)
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -60,15 +89,26 @@ def test_the_default_recipe_has_its_own_optics() -> None:
         ('{ shape = "points", xy = [[0, 0.5], [0, -0.5]] }', Source.points([[0, 0.5], [0, -0.5]])),
         ('{ shape = "conventional", sigma = 0.7 }', Source.conventional(0.7)),
         ('{ shape = "annular", inner = 0.4, outer = 0.8 }', Source.annular(0.4, 0.8)),
+        ('{ shape = "annular", inner = 0.4, outer = 0.8, edge = 0.1 }', Source.annular(0.4, 0.8).softened(0.1)),
+        ('{ shape = "dipole", center = 0.7, radius = 0.2, axis = "y" }', Source.dipole(0.7, 0.2, "y")),
         (
-            '{ shape = "dipole", inner = 0.4, outer = 0.8, opening_deg = 35, rotation_deg = 90 }',
-            Source.dipole(0.4, 0.8, 35, rotation_deg=90),
+            '{ shape = "dipole", center = 0.7, radius = 0.2, rotation_deg = 10, edge = 0.1 }',
+            Source.dipole(0.7, 0.2, rotation_deg=10).softened(0.1),
         ),
+        ('{ shape = "quadrupole", center = 0.7, radius = 0.2 }', Source.quadrupole(0.7, 0.2)),
+        ('{ shape = "hexapole", center = 0.7, radius = 0.2, rotation_deg = 30 }', Source.hexapole(0.7, 0.2, 30)),
         (
-            '{ shape = "quadrupole", inner = 0.4, outer = 0.8, opening_deg = 35 }',
-            Source.quadrupole(0.4, 0.8, 35),
+            '{ shape = "sectors", inner = 0.4, outer = 0.8, opening_deg = 35, poles = 3, rotation_deg = 90 }',
+            Source.sectors(0.4, 0.8, 35, 3, 90),
         ),
-        ('{ shape = "map", rows = [[0, 1], [1, 0.5]] }', Source.from_map([[0, 1], [1, 0.5]])),
+        ('{ shape = "quasar", inner = 0.4, outer = 0.8, opening_deg = 35 }', Source.quasar(0.4, 0.8, 35)),
+        ('{ shape = "cquad", inner = 0.4, outer = 0.8, opening_deg = 35 }', Source.cquad(0.4, 0.8, 35)),
+        ('{ shape = "pixels", rows = [[0, 1], [1, 0.5]] }', Source.pixels([[0, 1], [1, 0.5]])),
+        (
+            '{ shape = "sum", parts = [{ shape = "point" }, { shape = "conventional", sigma = 0.3 }], '
+            "brightness = [1, 0.5] }",
+            Source.point() + 0.5 * Source.conventional(0.3),
+        ),
     ],
 )
 def test_every_source_has_its_table(table: str, source: Source) -> None:
@@ -76,6 +116,49 @@ def test_every_source_has_its_table(table: str, source: Source) -> None:
     assert recipe.optics is not None
     assert recipe.optics.build().source == source
     assert read_recipe(recipe.to_toml()) == recipe
+
+
+def test_a_source_may_be_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("0.5,0,1\n-0.5,0,1\n", encoding="utf-8")
+    table = f'{{ shape = "file", path = "{(tmp_path / "a.csv").as_posix()}" }}'
+    recipe = read_recipe(f'base = "default"\n[optics]\nsource = {table}')
+    assert recipe.optics is not None
+    assert recipe.optics.build().source == Source.points([(0.5, 0), (-0.5, 0)])
+    assert read_recipe(recipe.to_toml()) == recipe
+
+
+@pytest.mark.parametrize(
+    ("table", "line"),
+    [
+        (
+            '{ shape = "dipole", center = 0.9, radius = 0.2 }',
+            "`optics.source`: `center` and `radius` must obey 0 < radius <= 1 - center, so that poles lie in the unit "
+            "disc, but got 0.9 and 0.2.",
+        ),
+        (
+            '{ shape = "quadrupole", center = 0.3, radius = 0.25 }',
+            "`optics.source`: `radius` must be at most 0.212132, where poles meet, but got 0.25.",
+        ),
+        (
+            '{ shape = "conventional", sigma = 1.0, edge = 0.1 }',
+            "`optics.source`: `center`, `outer` and `edge` must keep a shape in the unit disc, but it reaches 1.05.",
+        ),
+        (
+            '{ shape = "file", path = "nowhere.png" }',
+            "`optics.source`: `path` must be a file, but nowhere.png does not exist.",
+        ),
+        (
+            '{ shape = "sum", parts = [{ shape = "point" }], brightness = [1, 2] }',
+            "`optics.source`: `brightness` must have one entry per part (1), but got 2.",
+        ),
+        (
+            '{ shape = "sum", parts = [{ shape = "annular", inner = 0.9, outer = 0.6 }] }',
+            "`optics.source.parts[0]`: `inner` and `outer` must obey 0 <= inner < outer <= 1, but got 0.9 and 0.6.",
+        ),
+    ],
+)
+def test_a_bad_source_is_refused_in_one_sentence(table: str, line: str) -> None:
+    assert mistakes(f'base = "default"\n[optics]\nsource = {table}') == [line]
 
 
 def test_a_base_is_changed_only_where_the_file_says_so() -> None:

@@ -15,6 +15,7 @@ from litho.info import program_version
 from litho.io.atomic import atomic_path
 from litho.report.chart import convergence_chart
 from litho.report.drawing import Drawing, drawing_of
+from litho.report.sections import measured_sections
 from litho.report.tables import numbers_table, recipe_text, tiles
 from litho.resources import path as resource
 from litho.result import ClipResult
@@ -49,6 +50,7 @@ def report_html(result: ClipResult) -> str:
         "version": escape(program_version()),
         "tiles": tiles(result),
         "corners": "".join(f"<li>{escape(label)}</li>" for label in result.corner_labels),
+        "measured": measured_sections(result),
         "chart": convergence_chart(result.history),
         "numbers": numbers_table(result),
         "recipe": escape(recipe_text(result.recipe)),

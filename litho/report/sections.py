@@ -1,0 +1,124 @@
+"""Sections of a report that only some results have: the process window, and the verification."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from matplotlib.figure import Figure
+
+from litho.metrology import MeasuredWindow, Verification
+from litho.result import ClipResult
+
+_DPI = 96
+MOST_SPOTS = 50
+"""Hot spots that the page lists; the files have all."""
+
+
+def measured_sections(result: ClipResult) -> str:
+    """Return the sections as HTML; nothing for a result that was not measured."""
+    parts = []
+    if result.window is not None:
+        parts.append(_window_section(result.window))
+    if result.verification is not None:
+        parts.append(_verify_section(result.verification, result))
+    return "".join(parts)
+
+
+def _window_section(window: MeasuredWindow) -> str:
+    from litho.window_pictures import cuts_figure, window_figure
+
+    figures = [picture(cuts_figure(window), "Intensity on the cut lines, and Bossung curves")]
+    if window.curves:
+        figures.append(picture(window_figure(window), "Exposure-defocus window, and exposure latitude"))
+    found = window.figures()
+    head = ("cut", "tone", "CD nm", "goal nm", "NILS", "contrast", "EL %", "DOF nm", "isofocal dose", "isofocal CD nm")
+    rows = [
+        (
+            cut["name"],
+            cut["tone"],
+            *(_number(cut[key], 3) for key in ("cd_nm", "goal_nm", "nils", "contrast")),
+            _number(None if cut["exposure_latitude"] is None else 100 * cut["exposure_latitude"], 2),
+            _number(cut["depth_of_focus_nm"], 1),
+            _number(cut["isofocal_dose"], 4),
+            _number(cut["isofocal_cd_nm"], 2),
+        )
+        for cut in found["cuts"]
+    ]
+    shapes = [
+        f"<li>{shape}: depth of focus {w['depth_of_focus_nm']:.0f} nm at "
+        f"{100 * w['at_exposure_latitude']:g} % exposure latitude</li>"
+        for shape, w in found["windows"].items()
+    ]
+    share = 100 * window.settings.tolerance
+    note = (
+        f"EL: range of doses that keep the CD within {share:g} % of its goal, over the dose to size, at best focus. "
+        f"DOF: range of focus that keeps it at dose 1. Windows hold for all cut lines together."
+    )
+    body = f'{_table(head, rows)}<ul>{"".join(shapes)}</ul><p class="note">{note}</p>{"".join(figures)}'
+    return f'<section class="measured" id="window"><h2>Process window</h2>{body}</section>'
+
+
+def _verify_section(found: Verification, result: ClipResult) -> str:
+    from litho.verify_pictures import hotspots_figure, placement_figure
+
+    verdict = "passed" if found.passed else "failed"
+    head = ("corner", "sites", "lost", "beyond", "mean nm", "rms nm", "lowest nm", "highest nm")
+    rows = [
+        (
+            label,
+            *(str(n) for n in (s.sites, s.lost, s.beyond)),
+            *(_number(n, 2) for n in (s.mean_nm, s.rms_nm, s.lowest_nm, s.highest_nm)),
+        )
+        for label, s in zip(found.labels, found.statistics, strict=True)
+    ]
+    spots = [
+        (s.kind, str(rank), *(_number(n, 1) for n in (s.x_nm, s.y_nm)), f"{s.value:.4g}", _limit(s.limit), s.corner)
+        for rank, s in enumerate(found.hotspots[:MOST_SPOTS], 1)
+    ]
+    listed = _table(("kind", "rank", "x nm", "y nm", "value", "limit", "corner"), spots) if spots else ""
+    count = len(found.hotspots)
+    more = f"<p>The worst {MOST_SPOTS} of {count}; hotspots.csv has all.</p>" if count > MOST_SPOTS else ""
+    note = "Errors are positive where the print is larger than drawn. Limits are those of the recipe's table verify."
+    figures = [
+        picture(hotspots_figure(found, result), "Hot spots on target and print", "picture narrow"),
+        picture(placement_figure(found), "Edge placement errors and width of the PV band"),
+    ]
+    if found.band_area_nm2 is not None:
+        note = f"Area of the PV band: {found.band_area_nm2:,.0f} nm². {note}"
+    body = f'{_table(head, rows)}<p class="note">{note}</p>{more}{listed}{"".join(figures)}'
+    return (
+        f'<section class="measured" id="verification"><h2>Verification: '
+        f'<span class="verdict {verdict}">{verdict}</span></h2>{body}</section>'
+    )
+
+
+def picture(figure: Figure, label: str, style: str = "picture") -> str:
+    """Return a figure as an element that holds it as PNG."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=_DPI)
+    width, height = (figure.get_size_inches() * _DPI).astype(int).tolist()
+    data = base64.b64encode(stream.getvalue()).decode("ascii")
+    return (
+        f'<svg class="{style}" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">'
+        f'<image width="{width}" height="{height}" href="data:image/png;base64,{data}"/></svg>'
+    )
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    cells = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    lines = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return (
+        f'<div class="scroll"><table class="wide"><thead><tr>{cells}</tr></thead><tbody>{lines}</tbody></table></div>'
+    )
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "none" if value is None else f"{value:.{digits}f}"
+
+
+def _limit(value: float) -> str:
+    return f"{value:.4g}" if math.isfinite(value) else "none"
