@@ -6,23 +6,40 @@ that order. A module imports from its own row and those above it only.
 
 foundation
     `backend` which library holds the data; `grid` positions; `fourier` one convention, pixels <-> lens band;
-    `check` dot and gradient tests; `resources` where data lies
+    `quadrature` Gauss sums; `check` dot and gradient tests; `resources` where data lies
 geometry
-    `layout` polygons of a file; `polygons` merging; `io` GDS, OASIS, GLP; `raster` exact coverage; `patterns` samples
+    `layout` polygons of a file; `polygons` merging; `outlines` regions and holes; `mask_bias` moved edges, round
+    corners; `io` GDS, OASIS, GLP; `raster` exact coverage; `patterns` samples
 optics
-    `source` illuminators; `pupil` the lens; `mask` coverage to transmission; `abbe` slow and obvious reference;
-    `tcc` coherent kernels; `socs` fast image; `image` an image known everywhere; `kernel_files` kernels in files;
-    `polygon_spectrum` exact spectra of polygons, without a raster, and their derivative in every vertex
+    `source` with its `source_shapes`, `source_maps` and `source_files`; `pupil` the lens, with `zernike` and
+    `pupil_maps`; `focus` blur and flare; `vector` polarisation
+films
+    `film_waves` plane waves in layers; `films` fields, energy and depth means; `film_curves` standing waves, swing
+    curves, coatings; `depth_modes` means over depth at the cost of a few depths; `euv_mirror` the Mo/Si mirror
+mask
+    `mask` coverage to transmission; `mask_layers` phase masks; `thick_mask` edge strips; `euv` shadows;
+    `mask_spectrum` the exact spectrum of each, `polygon_spectrum` of polygons with its derivative in every vertex
+image
+    `shifted_pupils` what the lens passes for each source point; `source_weights` their light, `source_spacing` how
+    many; `abbe` slow and obvious reference, with gradients; `tcc` coherent kernels, from `tcc_blocks` by `parity`;
+    `socs` fast image; `image` an image known everywhere; `image_error` what it may be wrong by, at `probes`;
+    `kernel_files` kernels in files
 process
-    `resist` threshold; `process` corners of dose and focus
+    `resist` threshold; `variable_threshold`; `process` corners of dose and focus; `exposure` Dill; `diffusion`;
+    `bake` reaction and diffusion; `development` rates
 inverse
     `losses` what is punished; `model` the chain and its reverse; `parametrize` variables to mask; `optimize` batched
     L-BFGS; `pixel_ilt` coarse to fine
 verify
-    `metrics` L2, PV band, EPE; `contour` sub-pixel outlines; `curves` closed splines; `shots` rectangle counts
+    `metrics` L2, PV band, EPE; `contour` sub-pixel outlines; `curves` closed splines; `shots` rectangle counts;
+    `cutline` CD and NILS on a `line_profile`; `band_image` what they measure; `edge_placement`; `local_widths`;
+    `meef`; `process_window` and `window_fit`; `printability` side lobes; `hotspots`; `front`, `resist_profile` and
+    `etch` after exposure; `shot_noise` photons, `roughness`, `failures`, `rare_failures`, and `stochastics` of them
 edges
-    `config` and `recipe_tables` recipes; `job` what is read; `flow` from a job to each `result`; `outputs` its files;
-    `pictures` and `report`; `cli` and `bench` commands
+    `config`, `recipe_tables`, `recipe_sources`, `recipe_optics` and `recipe_verify` recipes; `job` what is read;
+    `flow` from a job to each `result`; `exact_images` and `metrology` of a clip, with masks of `given_masks`;
+    `outputs` and `markers` files; `pictures`, `window_pictures`, `verify_pictures` in one `plot_style`; `report`;
+    `cli` and `bench` commands
 """
 
 from __future__ import annotations
@@ -32,63 +49,173 @@ from typing import TYPE_CHECKING, Any
 
 _HOME = {
     "AerialImage": "image",
+    "Bake": "bake",
+    "BoundaryLayer": "thick_mask",
     "Corner": "process",
+    "CutLine": "cutline",
+    "EdgeStrip": "thick_mask",
+    "EnhancedMackRate": "development",
+    "EtchBias": "etch",
+    "EuvMask": "euv",
+    "Exposure": "exposure",
+    "Film": "films",
+    "Flare": "focus",
+    "FocusSpread": "focus",
+    "Gradients": "abbe",
     "Grid": "grid",
     "IltResult": "pixel_ilt",
     "IltSettings": "pixel_ilt",
+    "JonesPupil": "pupil_maps",
     "Kernels": "socs",
     "Layout": "layout",
     "LossWeights": "pixel_ilt",
+    "MackRate": "development",
     "Mask": "mask",
+    "MaskLayer": "mask_layers",
+    "MaskLayers": "mask_layers",
     "Optics": "pupil",
     "Process": "process",
+    "PupilMap": "pupil_maps",
     "Resist": "resist",
+    "ResistProfile": "resist_profile",
+    "ShotNoise": "shot_noise",
     "Source": "source",
+    "Stack": "films",
     "Stage": "pixel_ilt",
+    "ThickMask": "thick_mask",
+    "VariableThreshold": "variable_threshold",
+    "abbe_image": "abbe",
+    "abbe_image_adjoint": "abbe",
     "aerial_image": "image",
+    "arrival_time": "front",
+    "biased": "mask_bias",
+    "bleach": "exposure",
+    "contact_statistics": "stochastics",
     "contours": "contour",
     "coverage": "raster",
+    "deprotect": "bake",
+    "develop_variable": "variable_threshold",
+    "etched": "etch",
     "evaluate": "metrics",
+    "exposure_window": "process_window",
+    "gaussian_diffusion": "diffusion",
+    "generate_acid": "exposure",
     "ilt": "pixel_ilt",
+    "isofocal_dose": "process_window",
     "join_holes": "contour",
+    "latitude_curve": "window_fit",
+    "line_statistics": "stochastics",
+    "measure": "cutline",
+    "multilayer": "euv_mirror",
+    "rare_failure": "rare_failures",
     "read_kernels": "kernel_files",
     "read_layout": "layout",
+    "read_source": "source_files",
+    "remaining_height": "resist_profile",
+    "rounded": "mask_bias",
     "socs_kernels": "tcc",
+    "standing_wave": "film_curves",
+    "swing_curve": "film_curves",
+    "target_sites": "edge_placement",
+    "through_focus": "process_window",
     "write_oasis": "io",
+    "write_source": "source_files",
     "__version__": "info",
 }
 """Public names and the modules they come from."""
 
 __all__ = [
     "AerialImage",
+    "Bake",
+    "BoundaryLayer",
     "Corner",
+    "CutLine",
+    "EdgeStrip",
+    "EnhancedMackRate",
+    "EtchBias",
+    "EuvMask",
+    "Exposure",
+    "Film",
+    "Flare",
+    "FocusSpread",
+    "Gradients",
     "Grid",
     "IltResult",
     "IltSettings",
+    "JonesPupil",
     "Kernels",
     "Layout",
     "LossWeights",
+    "MackRate",
     "Mask",
+    "MaskLayer",
+    "MaskLayers",
     "Optics",
     "Process",
+    "PupilMap",
     "Resist",
+    "ResistProfile",
+    "ShotNoise",
     "Source",
+    "Stack",
     "Stage",
+    "ThickMask",
+    "VariableThreshold",
     "__version__",
+    "abbe_image",
+    "abbe_image_adjoint",
     "aerial_image",
+    "arrival_time",
+    "biased",
+    "bleach",
+    "contact_statistics",
     "contours",
     "coverage",
+    "deprotect",
+    "develop_variable",
+    "etched",
     "evaluate",
+    "exposure_window",
+    "gaussian_diffusion",
+    "generate_acid",
     "ilt",
+    "isofocal_dose",
     "join_holes",
+    "latitude_curve",
+    "line_statistics",
+    "measure",
+    "multilayer",
+    "rare_failure",
     "read_kernels",
     "read_layout",
+    "read_source",
+    "remaining_height",
+    "rounded",
     "socs_kernels",
+    "standing_wave",
+    "swing_curve",
+    "target_sites",
+    "through_focus",
     "write_oasis",
+    "write_source",
 ]
 
 if TYPE_CHECKING:
+    from litho.abbe import Gradients, abbe_image, abbe_image_adjoint
+    from litho.bake import Bake, deprotect
     from litho.contour import contours, join_holes
+    from litho.cutline import CutLine, measure
+    from litho.development import EnhancedMackRate, MackRate
+    from litho.diffusion import gaussian_diffusion
+    from litho.edge_placement import target_sites
+    from litho.etch import EtchBias, etched
+    from litho.euv import EuvMask
+    from litho.euv_mirror import multilayer
+    from litho.exposure import Exposure, bleach, generate_acid
+    from litho.film_curves import standing_wave, swing_curve
+    from litho.films import Film, Stack
+    from litho.focus import Flare, FocusSpread
+    from litho.front import arrival_time
     from litho.grid import Grid
     from litho.image import AerialImage, aerial_image
     from litho.info import __version__
@@ -96,15 +223,27 @@ if TYPE_CHECKING:
     from litho.kernel_files import read_kernels
     from litho.layout import Layout, read_layout
     from litho.mask import Mask
+    from litho.mask_bias import biased, rounded
+    from litho.mask_layers import MaskLayer, MaskLayers
     from litho.metrics import evaluate
     from litho.pixel_ilt import IltResult, IltSettings, LossWeights, Stage, ilt
     from litho.process import Corner, Process
+    from litho.process_window import exposure_window, isofocal_dose, through_focus
     from litho.pupil import Optics
+    from litho.pupil_maps import JonesPupil, PupilMap
+    from litho.rare_failures import rare_failure
     from litho.raster import coverage
     from litho.resist import Resist
+    from litho.resist_profile import ResistProfile, remaining_height
+    from litho.shot_noise import ShotNoise
     from litho.socs import Kernels
     from litho.source import Source
+    from litho.source_files import read_source, write_source
+    from litho.stochastics import contact_statistics, line_statistics
     from litho.tcc import socs_kernels
+    from litho.thick_mask import BoundaryLayer, EdgeStrip, ThickMask
+    from litho.variable_threshold import VariableThreshold, develop_variable
+    from litho.window_fit import latitude_curve
 
 
 def __getattr__(name: str) -> Any:

@@ -59,6 +59,15 @@ def threaded_fft() -> AbstractContextManager[None]:
     return context
 
 
+def single_threaded_blas() -> AbstractContextManager[Any]:
+    """Let BLAS and LAPACK on the host use one thread inside this context: for work that has threads of its own.
+
+    Their threads also wait by spinning, which stalls when another program needs a core: tens of times slower.
+    """
+    context: AbstractContextManager[Any] = importlib.import_module("threadpoolctl").threadpool_limits(1, "blas")
+    return context
+
+
 def real_dtype(x: Array) -> Any:
     """Return the real type with the precision of `x`."""
     xp = array_module(x)

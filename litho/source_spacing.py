@@ -20,11 +20,8 @@ Values = NDArray[np.float64]
 STEP = 1e-4
 """Distance over which a phase is compared, in pupil radii: aberrations are smooth, and it turns by less than half."""
 
-PLACES = 41
-"""Places along a diameter of the pupil."""
-
-DIRECTIONS = 24
-"""Directions in which the gradient's spread is looked for, over half a turn."""
+RADII, DIRECTIONS = 24, 48
+"""Places in the pupil, the rim's included, along and around; and directions in which gradients are compared."""
 
 
 def source_spacing(
@@ -61,12 +58,10 @@ def phase_slope(optics: Optics, defocus_nm: float = 0.0, depth_nm: float | None 
     the obliquity's energy at the rim counts with it. Phases of a Jones pupil and of waves that return from the
     substrate are left out.
     """
-    t = np.linspace(-1, 1, PLACES)
-    x, y = np.meshgrid(t, t)
-    inside = np.hypot(x, y) <= 1 - 2 * STEP
-    x, y = x[inside], y[inside]
+    angle = 2 * math.pi / DIRECTIONS * np.arange(DIRECTIONS)[:, None]
+    radius = np.linspace(0, 1 - 2 * STEP, RADII)
+    x, y = (radius * np.cos(angle)).ravel(), (radius * np.sin(angle)).ravel()
     offsets = optics.focus_spread.offsets_nm if optics.focus_spread is not None else (0.0,)
-    angle = np.pi * np.arange(DIRECTIONS)[:, None] / DIRECTIONS
     path, steepest = _film_rate(x, y, optics, depth_nm), 0.0
     for focus_nm in {defocus_nm + min(offsets), defocus_nm + max(offsets)}:
         along_x, along_y = (_phase_rate(x, y, step, optics, focus_nm) for step in ((STEP, 0.0), (0.0, STEP)))

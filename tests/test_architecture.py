@@ -13,16 +13,44 @@ PACKAGE = ROOT / "litho"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 ROWS = (
-    {"backend", "grid", "fourier", "resources", "check", "files"},
-    {"cells", "polygons", "layout", "patterns", "raster", "io"},
-    {"source", "zernike", "pupil", "mask", "abbe", "tcc", "socs", "image", "kernel_files", "polygon_spectrum"},
-    {"resist", "process"},
+    {"backend", "grid", "fourier", "resources", "check", "quadrature"},
+    {"cells", "polygons", "outlines", "mask_bias", "layout", "patterns", "raster", "io"},
+    {
+        *("source", "source_shapes", "source_maps", "source_files", "zernike", "pupil", "pupil_maps", "focus"),
+        *("film_waves", "films", "film_curves", "euv_mirror", "vector", "depth_modes"),
+        *("mask", "mask_layers", "thick_mask", "euv", "mask_spectrum", "polygon_spectrum", "wave_sums"),
+        *(
+            "shifted_pupils",
+            "source_weights",
+            "source_spacing",
+            "probes",
+            "abbe",
+            "parity",
+            "tcc",
+            "tcc_blocks",
+            "socs",
+            "image",
+            "band_image",
+            "image_error",
+            "kernel_files",
+        ),
+    },
+    {"resist", "process", "diffusion", "exposure", "bake", "development", "variable_threshold"},
     {"losses", "model", "parametrize", "optimize", "pixel_ilt"},
-    {"contour", "curves", "metrics", "sites", "shots"},
+    {
+        *("contour", "curves", "metrics", "shots", "line_profile", "cutline", "meef", "process_window", "window_fit"),
+        *("edge_placement", "local_widths", "printability", "hotspots", "front", "resist_profile", "etch"),
+        *("shot_noise", "roughness", "failures", "rare_failures", "stochastics"),
+    },
 )
 """Rows of the module map: a module imports from its own row and the rows before it. What is in none is an edge."""
 
-ARRAY_MODULES = {"fourier", "check", "mask", "pupil", "abbe", "socs", "image", "polygon_spectrum", *ROWS[3], *ROWS[4]}
+ARRAY_MODULES = {
+    *("fourier", "check", "quadrature", "pupil", "pupil_maps", "zernike", "focus", "vector", "film_waves", "films"),
+    *("film_curves", "euv_mirror", "mask", "polygon_spectrum", "wave_sums", "shifted_pupils", "abbe", "socs", "image"),
+    *ROWS[3],
+    *ROWS[4],
+}
 """Modules that run on any array library and therefore import none."""
 
 

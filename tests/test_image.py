@@ -33,7 +33,7 @@ def test_three_beams_interfere_at_any_point_of_the_layout(xp: Any) -> None:
 
 def test_the_image_on_a_grid_is_its_value_at_the_pixel_centres(xp: Any, rng: np.random.Generator) -> None:
     grid = Grid((30, 36), (20.0, 15.0), (100.0, -50.0))
-    image = aerial_image(xp(rng.random(grid.shape)), OPTICS, grid, defocus_nm=30.0, mask=Mask.attenuated())
+    image = aerial_image(xp(rng.random(grid.shape)), OPTICS, grid, defocus_nm=30.0, mask_type=Mask.attenuated())
     x = (np.arange(36) + 0.5) * 15.0 + 100.0
     y = (np.arange(30) + 0.5) * 20.0 - 50.0
     at_centres = to_host(image.at(np.tile(x, 30), np.repeat(y, 36))).reshape(grid.shape)
@@ -44,7 +44,7 @@ def test_the_image_on_a_grid_is_its_value_at_the_pixel_centres(xp: Any, rng: np.
 
 def test_shapes_and_fields_are_checked() -> None:
     grid = Grid((30, 36), (20.0, 15.0))
-    with pytest.raises(ValueError, match="`coverage` must end in the grid's shape"):
+    with pytest.raises(ValueError, match="`mask` must end in the grid's shape"):
         aerial_image(np.zeros((30, 30)), OPTICS, grid)
     with pytest.raises(ValueError, match="`grid` must cover the field"):
         aerial_image(np.zeros((30, 36)), OPTICS, grid).on(Grid((7, 9), (10.0, 60.0)))
