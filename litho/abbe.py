@@ -25,7 +25,7 @@ from litho.focus import image_transfer
 from litho.fourier import crop, embed, fast_length, half_band, half_band_adjoint
 from litho.pupil import Optics, clipped, defocus_slope
 from litho.shifted_pupils import lens_parts, passing_shares, pupil_coordinates, squared
-from litho.source import SourcePoints
+from litho.source_shapes import SourcePoints
 from litho.source_weights import lit_points, lit_points_adjoint
 from litho.zernike import zernike
 

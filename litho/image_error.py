@@ -31,7 +31,8 @@ from litho.depth_modes import MODE_ERROR
 from litho.probes import components, probe_intensity, probe_places
 from litho.pupil import Optics
 from litho.socs import Kernels
-from litho.source import SourcePoints
+from litho.source_shapes import SourcePoints
+from litho.source_spacing import phase_slope
 
 Matrix = NDArray[Any]
 
@@ -43,6 +44,9 @@ FEWEST_POINTS, MOST_POINTS, MOST_FIELDS = 160, 800, 5000
 
 SOURCE_SAFETY = 6.0
 """The scaled difference is below the true error now and then: down to a third of it where measured."""
+
+SOURCE_FLOOR = 0.25
+"""Least share of `Source.sampling_error`: orders that only a sliver of the source sends are seen by no coarse sampling."""
 
 RASTER_SAFETY = 6.0
 """An edge in the middle of a pixel errs twice as much as the sinc says; where edges differ, narrow shapes also move."""
@@ -181,7 +185,15 @@ def _seen_at_probes(conditions: Conditions, places: Matrix) -> tuple[float, floa
         for (fine, image), (coarse, other) in itertools.combinations(images, 2):
             if coarse > 1.2 * fine:  # cells of a map may be the same for several spacings
                 source = max(source, float(np.abs(other - image).max()) * own / (coarse - fine))
-    return SOURCE_SAFETY * source, RASTER_SAFETY * raster
+    return max(SOURCE_SAFETY * source, SOURCE_FLOOR * _expected(conditions)), RASTER_SAFETY * raster
+
+
+def _expected(conditions: Conditions) -> float:
+    """Return the source's error as it may be for any mask."""
+    assert conditions.optics is not None
+    source = conditions.optics.source
+    slope = phase_slope(conditions.optics, float(conditions.defocus_nm), conditions.depth_nm)
+    return source.sampling_error(conditions.spacing or source.spacing_for(), slope)
 
 
 def _imaged(conditions: Conditions, spacing: float | None, bands: Matrix, places: Matrix) -> Matrix:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from litho.source import SourcePoints
+from litho.source_shapes import SourcePoints
 
 Values = NDArray[Any]
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from litho.fourier import band_transform, fast_length
 from litho.pupil import Optics
 from litho.shifted_pupils import lens_parts, passing_shares, pupil_coordinates
-from litho.source import SourcePoints
+from litho.source_shapes import SourcePoints
 from litho.source_weights import lit_points
 
 Matrix = NDArray[Any]

@@ -12,7 +12,7 @@ import math
 from litho.backend import Array, array_module, like
 from litho.fourier import band_frequencies
 from litho.pupil import RIM, Optics, clipped, lens_factor
-from litho.source import SourcePoints
+from litho.source_shapes import SourcePoints
 from litho.vector import states, wafer_fields
 
 FLAT = 1e-6

@@ -17,8 +17,6 @@ from numpy.typing import ArrayLike
 from litho.source_maps import PixelMap, brightness_map
 from litho.source_shapes import RIM, Dots, Sector, SourcePoints, Values, concatenated
 
-__all__ = ["Source", "SourcePoints"]
-
 MAX_ERROR = 1e-4
 """Default error of an image from the sampling of the source."""
 

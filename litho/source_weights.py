@@ -24,8 +24,7 @@ from numpy.typing import NDArray
 from litho.backend import Array, like, real_dtype, to_host
 from litho.pupil import Optics
 from litho.shifted_pupils import lens_parts, passing_shares, squared
-from litho.source import SourcePoints
-from litho.source_shapes import Values
+from litho.source_shapes import SourcePoints, Values
 
 CHUNK = 4096
 """Points whose open mask is imaged at a time."""

@@ -22,7 +22,7 @@ from litho.backend import single_threaded_blas, threads
 from litho.parity import Parity, folded, mirror_half, parities
 from litho.pupil import RIM, Optics
 from litho.shifted_pupils import pupil_coordinates, shifted_pupils
-from litho.source import SourcePoints
+from litho.source_shapes import SourcePoints
 from litho.source_weights import lit_points
 
 SHARES = 4

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from litho.backend import Array, array_module, like
 from litho.depth_modes import depth_modes
-from litho.source import SourcePoints
+from litho.source_shapes import SourcePoints
 
 if TYPE_CHECKING:
     from litho.pupil import Optics

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from litho.source import Source, SourcePoints
-from litho.source_shapes import Profile, Sector
+from litho.source import Source
+from litho.source_shapes import Profile, Sector, SourcePoints
 
 SHAPES = {
     "conventional": (Source.conventional(0.7), math.pi * 0.7**2),
