@@ -46,7 +46,7 @@ SOURCE_SAFETY = 6.0
 """The scaled difference is below the true error now and then: down to a third of it where measured."""
 
 SOURCE_FLOOR = 0.25
-"""Least share of `Source.sampling_error`: orders that only a sliver of the source sends are seen by no coarse sampling."""
+"""Least share of `Source.sampling_error`: what only a sliver of the source sends is seen by no coarse sampling."""
 
 RASTER_SAFETY = 6.0
 """An edge in the middle of a pixel errs twice as much as the sinc says; where edges differ, narrow shapes also move."""
