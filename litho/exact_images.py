@@ -24,6 +24,7 @@ from litho.kernel_files import read_kernels
 from litho.mask import transmission_band
 from litho.polygon_spectrum import join_outlines, polygon_band
 from litho.socs import Kernels, image_band
+from litho.source_spacing import source_spacing
 
 Drawn = NDArray[Any] | Sequence[Floats]
 """A mask: coverage (ny, nx) on the scoring grid, or polygons, whose spectrum is exact."""
@@ -62,7 +63,8 @@ def exact_images(
     if job.recipe.optics is not None:
         optics = job.recipe.optics.build()
         band = _mask_band(job, grid, mask, optics.band_radius(grid.period_nm))
-        halves = [abbe_image(band, optics, grid.period_nm, focus) for focus in foci_nm]
+        spacings = [source_spacing(optics, defocus_nm=focus) for focus in foci_nm]
+        halves = [abbe_image(band, optics, grid.period_nm, z, h) for z, h in zip(foci_nm, spacings, strict=True)]
     else:
         found = _of_file(job, grid, foci_nm, kernels)
         band = _mask_band(job, grid, mask, found[0].radius)
