@@ -124,3 +124,11 @@ def test_a_field_too_small_for_any_diffraction_passes_the_zeroth_order_only() ->
 def test_bad_settings_are_refused_in_one_sentence(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         socs_kernels(optics(), (200.0, 200.0), **settings)
+
+
+def test_kernels_are_the_same_bits_for_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    system, found = optics(polarization="unpolarized", zernikes={5: 0.03}), []
+    for threads in (1, 4):
+        monkeypatch.setattr("litho.tcc_blocks.threads", lambda threads=threads: threads)
+        found.append(socs_kernels(system, FIELD, 40.0, count=20))
+    assert (found[0].spectra == found[1].spectra).all() and (found[0].weights == found[1].weights).all()
