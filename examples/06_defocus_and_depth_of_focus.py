@@ -247,5 +247,5 @@ print(f"water instead of air deepens the focus {gain[0.5]:.2f} times at NA 0.5 a
 # curves of a textbook lean to one side. Which part of a real process could do that? (The focus is not the same at the
 # top and at the bottom of the resist.)
 #
-# More in C. A. Mack, *Fundamental Principles of Optical Lithography* (2007), chapters 3 and 8, and J. W. Bossung,
-# *Projection printing characterization*, Proc. SPIE 100, 80 (1977).
+# More in C. A. Mack, *Fundamental Principles of Optical Lithography* (2007), and J. W. Bossung, *Projection
+# printing characterization*, Proc. SPIE 100 (1977).

@@ -238,5 +238,5 @@ print(f"Strehl's ratio at 1/14 wave: {min(v[4] for v in ratio.values()):.3f}; in
 # Try it: three-leaf clover (``zernikes={10: 0.05}``) and an isolated hole: along which directions is it drawn out? And
 # what does coma do to two lines side by side, one of them the left, one the right? (It makes one wider.)
 #
-# More in C. A. Mack, *Fundamental Principles of Optical Lithography* (2007), chapter 3, and V. N. Mahajan, *Strehl
-# ratio for primary aberrations in terms of their aberration variance*, J. Opt. Soc. Am. 73, 860 (1983).
+# More in C. A. Mack, *Fundamental Principles of Optical Lithography* (2007), and V. N. Mahajan, *Strehl ratio for
+# primary aberrations in terms of their aberration variance*, J. Opt. Soc. Am. 73 (1983).

@@ -245,4 +245,4 @@ print("NILS in focus: " + ", ".join(f"{kind} {slopes[kind][8]:.2f}" for kind in 
 # of it, every second line gets wider. Why? (There is some order 0 again, a quarter of a wave out of step.)
 #
 # More in A. K.-K. Wong, *Resolution Enhancement Techniques in Optical Lithography* (2001), and C. A. Mack,
-# *Fundamental Principles of Optical Lithography* (2007), chapter 10.
+# *Fundamental Principles of Optical Lithography* (2007).

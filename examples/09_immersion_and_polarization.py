@@ -230,5 +230,5 @@ print("40 nm lines: contrast " + ", ".join(f"{kind} {contrast(real[kind], PITCH)
 # Try it: turn the lines by 90 degrees and leave the polarisation as it is. And a layout with lines of both directions:
 # what do ``polarization="te"`` and a source of four poles do for it?
 #
-# More in C. A. Mack, *Fundamental Principles of Optical Lithography* (2007), chapter 3, and A. K.-K. Wong, *Optical
-# Imaging in Projection Microlithography* (2005).
+# More in C. A. Mack, *Fundamental Principles of Optical Lithography* (2007), and A. K.-K. Wong, *Optical Imaging in
+# Projection Microlithography* (2005).

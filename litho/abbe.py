@@ -24,7 +24,7 @@ from litho.backend import Array, array_module, complex_dtype, fft_of, like, real
 from litho.focus import image_transfer
 from litho.fourier import crop, embed, fast_length, half_band, half_band_adjoint
 from litho.pupil import Optics, clipped, defocus_slope
-from litho.shifted_pupils import lens_parts, passing_shares, pupil_coordinates, squared
+from litho.shifted_pupils import components, lens_parts, passing_shares, pupil_coordinates, squared
 from litho.source_shapes import SourcePoints
 from litho.source_weights import lit_points, lit_points_adjoint
 from litho.zernike import zernike
@@ -258,8 +258,9 @@ def _parts(
     xp = array_module(mask_band)
     dtype, real = mask_band.dtype, real_dtype(mask_band)
     masks = [mask_band[..., i, None, None, :, :] for i in (0, 1)] if thick else [mask_band[..., None, None, :, :]]
-    step = _points_at_once(mask_band, optics, _fast_shape(optics.band_radius(period_nm)))
     x, y = pupil_coordinates(optics, period_nm, mask_band)
+    parallel = components(points, optics, depth_nm, x) * math.prod(int(n) for n in mask_band.shape[:-2])
+    step = max(1, CHUNK // (parallel * math.prod(_fast_shape(optics.band_radius(period_nm)))))
     for start in range(0, len(points), step):
         chosen = points[start : start + step]
         px, py, share = passing_shares(chosen, x, y, optics)
@@ -307,11 +308,3 @@ def transfer_of(optics: Optics, period_nm: tuple[float, float], x: Array) -> Arr
         return None
     ry, rx = optics.band_radius(period_nm)
     return image_transfer(optics.vibration_nm, optics.flare, period_nm, (2 * ry, 2 * rx), x)
-
-
-def _points_at_once(mask_band: Array, optics: Optics, fast: tuple[int, int]) -> int:
-    """Return how many source points' fields are computed together."""
-    foci = len(optics.focus_spread.shares) if optics.focus_spread is not None else 1
-    parts = foci * (1 if optics.polarization is None else 6 if optics.wafer is None else 54)
-    masks = math.prod(int(n) for n in mask_band.shape[:-2])
-    return max(1, CHUNK // (masks * parts * fast[0] * fast[1]))

@@ -23,7 +23,7 @@ from litho.exact_images import exact_corners, exact_images, window_foci
 from litho.flow import correct, simulate
 from litho.given_masks import GivenMask, given_masks
 from litho.job import Clip, Job, JobError, prepare
-from litho.metrology import MeasuredWindow, measure_window, verify_clip
+from litho.metrology import MeasuredWindow, check_cuts, measure_window, verify_clip
 from litho.outputs import check_writable, figures, write_result, write_summary
 from litho.polygons import Box
 from litho.progress import CorrectionProgress, Interrupt
@@ -88,6 +88,8 @@ def run_simulate(request: Request, masks: Sequence[Path], mask_layer: str | None
     with told_in_one_sentence():
         job, device = request.prepare(cuts)
         given = given_masks(masks, job, mask_layer)
+        for clip in job.clips:
+            check_cuts(job.recipe.cutline, clip.grid)
     with told_in_one_sentence((JobError,)):
         windows = [_window(job, clip, mask, request.kernels) for clip, mask in zip(job.clips, given, strict=True)]
     coverages = [mask.coverage for mask in given] if masks else None

@@ -175,6 +175,8 @@ def _shipped(name: str) -> dict[str, Any]:
 def _right() -> dict[str, Any]:
     """Return right values for every table, for `mistakes`."""
     default = Recipe.model_validate(_shipped("default"), strict=False).as_dict()
+    film = {"thickness_nm": 100.0, "n": 1.5}
+    default["optics"] |= {"polarization": "te", "wafer": {"films": [film], "substrate_n": 1.0}}
     return {"kernels": {}, **default, "cutline": [{"start_nm": [0.0, 0.0], "end_nm": [1.0, 0.0]}]}
 
 

@@ -22,6 +22,7 @@ import numpy as np
 
 from litho.backend import Array, to_host
 from litho.cells import Floats
+from litho.grid import Grid
 from litho.line_profile import Profile, profile_of
 
 TONES = ("bright", "dark")
@@ -143,7 +144,9 @@ def cut(intensity: Intensity, line: CutLine) -> Profile:
     ValueError
         if the image has a field and the line leaves it
     """
-    _check_in_field(intensity, line)
+    grid = getattr(intensity, "grid", None)
+    if grid is not None:
+        check_in_field(line, grid)
     function = intensity.at if hasattr(intensity, "at") else intensity
     (x0, y0), (dx, dy) = line.start_nm, line.direction
     return profile_of(lambda t: to_host(function(x0 + t * dx, y0 + t * dy)), line.length_nm)
@@ -215,10 +218,8 @@ def _nearest_interval(profile: Profile, threshold: float, tone: str, place: floa
     return left, right
 
 
-def _check_in_field(intensity: Intensity, line: CutLine) -> None:
-    grid = getattr(intensity, "grid", None)
-    if grid is None:
-        return
+def check_in_field(line: CutLine, grid: Grid) -> None:
+    """Refuse a line that leaves the field."""
     x0, y0, x1, y1 = grid.bounds_nm
     for x, y in (line.start_nm, line.end_nm):
         if not (x0 - OUTSIDE_NM <= x <= x1 + OUTSIDE_NM and y0 - OUTSIDE_NM <= y <= y1 + OUTSIDE_NM):

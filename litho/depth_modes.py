@@ -128,7 +128,8 @@ def _compressed(series: Complex) -> Complex:
     """Return (terms, modes, 3): the depths (terms, depths, 3) turned unitarily, and those without light left out."""
     if series.shape[1] == 1:
         return series
-    places = np.cos(np.pi * (np.arange(257) + 0.5) / 257)
+    count = max(257, len(series))
+    places = np.cos(np.pi * (np.arange(count) + 0.5) / count)
     fields: Any = np.tensordot(chebyshev.chebvander(places, len(series) - 1), series, 1)
     samples = fields.transpose(0, 2, 1).reshape(-1, series.shape[1])
     _, size, turn = np.linalg.svd(samples, full_matrices=False)

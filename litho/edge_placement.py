@@ -217,9 +217,9 @@ def edge_placement(
     ways = np.where(printed, 1.0, -1.0)[:, None] * sites.normals
     count = max(1, math.ceil(reach_nm / STEP_NM))
     distances = reach_nm / count * np.arange(count + 1)
-    levels = above((sites.points_nm[:, None, :] + distances[:, None] * ways[:, None, :]).reshape(-1, 2))
-    other = (levels >= 0).reshape(-1, count + 1) != printed[:, None]
-    first = np.argmax(other, axis=1)
+    levels = above((sites.points_nm[:, None, :] + distances[1:, None] * ways[:, None, :]).reshape(-1, 2))
+    other = (levels >= 0).reshape(-1, count) != printed[:, None]
+    first = np.argmax(other, axis=1) + 1
     there = np.flatnonzero(other.any(axis=1))
     points, ways = sites.points_nm[there], ways[there]
     found = bracketed_roots(

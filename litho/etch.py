@@ -38,6 +38,9 @@ CUTOFF = 1.2
 FINEST = 8.0
 """Vertices on a straight edge stand a range over this apart: between them the bias is linear, to 1e-3 of its weight."""
 
+MITER = 4.0
+"""A corner that stays sharp moves this many shifts at most, however pointed it is."""
+
 
 @dataclass(frozen=True)
 class EtchBias:
@@ -163,5 +166,5 @@ def _moved(loop: Floats, shift: Floats) -> Floats:
     step = np.arange(len(corner)) - np.repeat(np.cumsum(chords + 1) - (chords + 1), chords + 1)
     share = np.where(arc[corner], step / np.maximum(chords, 1)[corner], 0.5)
     angle = arriving[corner] + turn[corner] * share - math.pi / 2
-    reach = np.where(arc, shift, shift / np.maximum(np.cos(turn / 2), 0.25))[corner]
+    reach = np.where(arc, shift, shift / np.maximum(np.cos(turn / 2), 1 / MITER))[corner]
     return np.asarray(loop[corner] + reach[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1))

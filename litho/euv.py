@@ -10,7 +10,7 @@ the way out: seen from the mirror, the absorber is what is drawn, swept from -s 
 Edges across the plane of incidence move by h tan(angle) / R each, so that a line of absorber grows by twice that and
 its place stays; edges along it do not move. The chief ray's azimuth turns along a ring field's slit, and the shadow
 with it (Levinson, Principles of Lithography, SPIE Press, the chapter on lithography with extreme ultraviolet light;
-Erdmann, Optical and Extreme Ultraviolet Lithography, SPIE Press 2021, the chapter on mask topography).
+Erdmann, Optical and EUV Lithography: A Modeling Perspective, SPIE Press 2021).
 
 Range: this is geometry. It leaves out diffraction at the walls, light through the thin edge of the absorber, other
 directions than the chief ray's, and that the mirror reflects in its depth. It gives the sign and the dependence on
@@ -67,7 +67,7 @@ class EuvMask:
             raise ValueError(f"`chief_ray_deg` must be an angle of 0 to below 90, but got {self.chief_ray_deg}.")
         if not math.isfinite(self.azimuth_deg):
             raise ValueError(f"`azimuth_deg` must be finite, but got {self.azimuth_deg}.")
-        if len(self.reduction) != 2 or not all(math.isfinite(r) and r > 0 for r in self.reduction):
+        if np.shape(self.reduction) != (2,) or not all(math.isfinite(r) and r > 0 for r in self.reduction):
             raise ValueError(f"`reduction` must be two positive numbers (y, x), but got {self.reduction}.")
 
     @property
@@ -144,7 +144,8 @@ def swept(polygons: Sequence[Floats], shadow: Floats) -> list[Floats]:
     for polygon in polygons:
         following = np.roll(polygon, -1, axis=0)
         side = following - polygon
-        for a, b in zip(polygon[_across(side, shadow)], following[_across(side, shadow)], strict=True):
+        across = side[:, 0] * shadow[1] != side[:, 1] * shadow[0]
+        for a, b in zip(polygon[across], following[across], strict=True):
             parts.append(np.array([a - shadow, b - shadow, b + shadow, a + shadow]))
     return merge(parts)
 
@@ -217,7 +218,3 @@ def mirror_amplitude(
     chief = np.array([math.hypot(*mask.direction)])
     amplitude = reflection(mirror, wavelength_nm, 1.0, transverse, polarization)
     return np.asarray(amplitude / reflection(mirror, wavelength_nm, 1.0, chief, polarization)[0])
-
-
-def _across(side: Floats, shadow: Floats) -> npt.NDArray[np.bool_]:
-    return np.asarray(side[:, 0] * shadow[1] != side[:, 1] * shadow[0])

@@ -4,7 +4,7 @@ Everything in `litho.films` and `litho.film_curves` applies to it: `reflection` 
 of incidence, `reflectance_spectrum` the peak against the wavelength.
 
 Interfaces are sharp and smooth, and the indices are those at 13.5 nm: a real mirror, whose layers mix and are rough,
-reflects less (measured peaks stay several per cent below the computed ones) and has a slightly different period.
+reflects less.
 """
 
 from __future__ import annotations

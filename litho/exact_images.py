@@ -21,8 +21,9 @@ from litho.grid import Grid
 from litho.hotspots import CornerPrint
 from litho.job import Job, JobError
 from litho.kernel_files import read_kernels
-from litho.mask import transmission_band
+from litho.mask import Mask, transmission_band
 from litho.polygon_spectrum import join_outlines, polygon_band
+from litho.pupil import Optics
 from litho.socs import Kernels, image_band
 from litho.source_spacing import source_spacing
 
@@ -63,8 +64,7 @@ def exact_images(
     if job.recipe.optics is not None:
         optics = job.recipe.optics.build()
         band = _mask_band(job, grid, mask, optics.band_radius(grid.period_nm))
-        spacings = [source_spacing(optics, defocus_nm=focus) for focus in foci_nm]
-        halves = [abbe_image(band, optics, grid.period_nm, z, h) for z, h in zip(foci_nm, spacings, strict=True)]
+        halves = _abbe_halves(band, optics, grid.period_nm, foci_nm, job.mask)
     else:
         found = _of_file(job, grid, foci_nm, kernels)
         band = _mask_band(job, grid, mask, found[0].radius)
@@ -84,6 +84,57 @@ def exact_corners(job: Job, grid: Grid, mask: Drawn) -> tuple[CornerPrint, ...]:
             job.recipe.process.labels(), process.corners, process.focus_of_corner, strict=True
         )
     )
+
+
+def focus_reverses(optics: Optics, mask: Mask, spacing: float) -> bool:
+    """Return whether images above and below focus are the same, I(-z) = I(z), for every pattern of a thin mask.
+
+    It is so where the mask is real, the light as bright at -s as at s, and the lens, at best focus, real and the same
+    at -f and f: then the field of the point s at focus z is the conjugate of that of -s at -z. Enough for it, and asked
+    for here: no aberrations, no maps of pupil or polarisation, no films, a focus spread that is its own mirror image.
+
+    Parameters
+    ----------
+    optics
+        lens and source
+    mask
+        what is transmitted where
+    spacing
+        of the source points: they too have to come in pairs
+    """
+    if any(waves for *_, waves in optics.aberrations) or isinstance(optics.polarization, tuple):
+        return False
+    if any(part is not None for part in (optics.pupil_map, optics.jones, optics.wafer)):
+        return False
+    if mask.drawn.imag or mask.undrawn.imag:
+        return False
+    spread = optics.focus_spread
+    if spread is not None and not _paired(np.array([spread.offsets_nm]).T, np.array(spread.shares)):
+        return False
+    points = optics.source.sample(spacing)
+    return _paired(np.stack([points.x, points.y], axis=1), points.weight)
+
+
+def _paired(places: Floats, weight: Floats) -> bool:
+    """Return whether there is as much at -p as at p, for all of the places (n, d), but for rounding."""
+    sides = [np.round(sign * places, 9) + 0.0 for sign in (1, -1)]
+    orders = [np.lexsort(side.T) for side in sides]
+    there, opposite = (side[order] for side, order in zip(sides, orders, strict=True))
+    return np.array_equal(there, opposite) and np.allclose(weight[orders[0]], weight[orders[1]], rtol=1e-9, atol=0)
+
+
+def _abbe_halves(
+    band: NDArray[np.complex128], optics: Optics, period_nm: tuple[float, float], foci_nm: Sequence[float], mask: Mask
+) -> list[NDArray[Any]]:
+    """Return the image's half band at each focus; foci that are known to have the same image share one."""
+    halves: dict[float, NDArray[Any]] = {}
+    for focus in foci_nm:
+        spacing = source_spacing(optics, defocus_nm=focus)
+        if focus not in halves and -focus in halves and focus_reverses(optics, mask, spacing):
+            halves[focus] = halves[-focus]
+        elif focus not in halves:
+            halves[focus] = abbe_image(band, optics, period_nm, focus, spacing)
+    return [halves[focus] for focus in foci_nm]
 
 
 def _mask_band(job: Job, grid: Grid, mask: Drawn, radius: tuple[int, int]) -> NDArray[np.complex128]:

@@ -93,7 +93,9 @@ class Topology:
 
     def __post_init__(self) -> None:
         if self.nominal.all() or not self.nominal.any():
-            raise ValueError("`threshold` must lie within the range of the blurred image, but nothing would print.")
+            raise ValueError(
+                "`threshold` must lie within the range of the blurred image, but all or nothing would print."
+            )
 
     @cached_property
     def features(self) -> Labels:

@@ -140,13 +140,15 @@ def best_thickness(
         raise ValueError(f"`film` must be the number of a film under the resist ({stack.resist}), but got {film}.")
     xp = array_module(transverse)
     share = xp.ones_like(transverse) if weights is None else weights
+    if not bool(xp.all(share >= 0) & xp.any(share > 0)):
+        raise ValueError("`weights` must be 0 or more and not all 0, but are not.")
     share = share / xp.sum(share)
 
     def mean(thickness_nm: float) -> float:
         changed = stack.with_thickness(film, thickness_nm)
         return sum(float(xp.sum(share * bottom_reflectance(changed, wavelength_nm, transverse, p))) / 2 for p in "sp")
 
-    step = wavelength_nm / (2 * SAMPLES_PER_PERIOD * stack.films[film].index.real)
+    step = math.pi / (SAMPLES_PER_PERIOD * wavenumber_of(wavelength_nm) * stack.films[film].index.real)
     count = max(2, math.ceil((high - low) / step))
     tried = [low + (high - low) * i / count for i in range(count + 1)]
     best = min(range(count + 1), key=[mean(t) for t in tried].__getitem__)

@@ -15,7 +15,7 @@ from itertools import accumulate
 
 from litho.backend import Array, array_module, complex_dtype, real_dtype, zeros
 from litho.film_waves import Waves, refractive_index, solve, wavenumber_of
-from litho.quadrature import gauss_points
+from litho.quadrature import gauss_points, log_error
 
 QUADRATURE_ERROR = 1e-13
 """What a depth average may be wrong by, as a share of its peak, when `depth_count` chooses the number of depths."""
@@ -69,6 +69,7 @@ class Stack:
         object.__setattr__(self, "substrate", refractive_index(self.substrate, "substrate"))
         if self.resist not in range(max(1, len(self.films))):
             raise ValueError(f"`resist` must be the number of one of {len(self.films)} films, but got {self.resist}.")
+        object.__setattr__(self, "resist", int(self.resist))
 
     @property
     def resist_film(self) -> Film:
@@ -111,8 +112,9 @@ class Stack:
         """Return the same stack with another thickness of one film."""
         if film not in range(len(self.films)):
             raise ValueError(f"`film` must be the number of one of {len(self.films)} films, but got {film}.")
-        changed = replace(self.films[film], thickness_nm=thickness_nm)
-        return replace(self, films=(*self.films[:film], changed, *self.films[film + 1 :]))
+        films = list(self.films)
+        films[int(film)] = replace(films[int(film)], thickness_nm=thickness_nm)
+        return replace(self, films=tuple(films))
 
 
 def stack_fields(
@@ -176,17 +178,14 @@ def depth_count(stack: Stack, wavelength_nm: float, error: float = QUADRATURE_ER
     """Return how many depths give the mean of an intensity over the resist, wrong by `error` of its peak at most.
 
     An intensity in the resist is a sum of exponentials that turn or fall by 4 pi |n| thickness / wavelength at most,
-    for which the error of Gauss sums is bounded (Abramowitz & Stegun, Handbook of Mathematical Functions, 1964,
-    eq. 25.4.30).
+    for which the error of Gauss sums is bounded.
     """
-    if not error > 0:
-        raise ValueError(f"`error` must be positive, but got {error}.")
+    if not 0 < error < math.inf:
+        raise ValueError(f"`error` must be positive and finite, but got {error}.")
     turn = 2 * wavenumber_of(wavelength_nm) * abs(stack.resist_film.index) * stack.resist_film.thickness_nm
-    count, bound = 0, math.inf
-    while bound > math.log(error):
+    count = 1
+    while log_error(count) + 2 * count * math.log(turn) > math.log(error):
         count += 1
-        bound = 4 * math.lgamma(count + 1) - math.log(2 * count + 1) - 3 * math.lgamma(2 * count + 1)
-        bound += 2 * count * math.log(turn)
     return count
 
 

@@ -126,7 +126,7 @@ def arrival_time(
     if rate.ndim != 3:
         raise ValueError(f"`rate` must have shape (nz, ny, nx), but got {rate.shape}.")
     if not (np.isfinite(rate) & (rate > 0)).all():
-        raise ValueError("`rate` must be positive everywhere, but somewhere it is not.")
+        raise ValueError("`rate` must be positive and finite everywhere, but somewhere it is not.")
     top = np.ones(rate.shape[1:], dtype=bool) if open_top is None else open_top
     if top.shape != rate.shape[1:] or not top.any():
         raise ValueError(f"`open_top` must have shape {rate.shape[1:]} and be open somewhere, but is not.")

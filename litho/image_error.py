@@ -28,8 +28,9 @@ from numpy.typing import NDArray
 
 from litho.backend import Array, array_module, real_dtype, to_host
 from litho.depth_modes import MODE_ERROR
-from litho.probes import components, probe_intensity, probe_places
+from litho.probes import probe_intensity, probe_places
 from litho.pupil import Optics
+from litho.shifted_pupils import components
 from litho.socs import Kernels
 from litho.source_shapes import SourcePoints
 from litho.source_spacing import phase_slope
@@ -227,7 +228,7 @@ def _samplings(conditions: Conditions) -> tuple[float, list[tuple[float | None, 
     own = _cell_size(points)
     if own == 0:
         return 0.0, [(None, 0.0)]
-    affordable = MOST_FIELDS / components(points, conditions.optics, conditions.depth_nm)
+    affordable = MOST_FIELDS / components(points, conditions.optics, conditions.depth_nm, points.x)
     most = max(FEWEST_POINTS, min(MOST_POINTS, affordable))
     few, many = (math.sqrt(len(points) / count) / MULTIPLES[0] for count in (FEWEST_POINTS, most))
     scale = max(min(1.0, few), many) * (conditions.spacing or source.spacing_for())

@@ -8,7 +8,7 @@ Every edge of the mask moves, by half the change of the CD: a global bias, as a 
 
 References
 ----------
-C. A. Mack, "Fundamental Principles of Optical Lithography", Wiley 2007, section 8.3 (mask error enhancement factor).
+C. A. Mack, "Fundamental Principles of Optical Lithography", Wiley 2007, chapter 8.
 """
 
 from __future__ import annotations
@@ -140,7 +140,10 @@ def cd_gradient(
 
 
 def biased(polygons: Sequence[Floats], bias_nm: float, grid: Grid | None = None) -> list[Floats]:
-    """Return polygons whose widths are larger by `bias_nm`: every edge moves outwards by half of it.
+    """Return polygons whose widths are larger by `bias_nm`, vertex by vertex: nothing is clipped, joined or rounded.
+
+    Every edge moves outwards by half the bias, smoothly in it, as derivatives want; a bias of any size is the work of
+    `litho.mask_bias`.
 
     Parameters
     ----------

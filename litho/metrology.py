@@ -9,14 +9,15 @@ Both come with a result of `litho.flow` into its folder, pictures and report.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from litho.cells import Floats
-from litho.cutline import Intensity
+from litho.cutline import CutLine, Intensity, check_in_field
 from litho.edge_placement import EdgePlacement, PlacementStatistics, TargetSites, edge_placement
 from litho.grid import Grid
 from litho.hotspots import KINDS, CornerPrint, HotSpot, find_hotspots
@@ -32,9 +33,7 @@ from litho.process_window import (
     through_focus,
 )
 from litho.recipe_verify import CutTable, VerifyTable, WindowTable
-from litho.window_fit import LatitudeCurve, latitude_curve
-
-SHAPES = ("ellipse", "rectangle")
+from litho.window_fit import SHAPES, LatitudeCurve, latitude_curve
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +148,20 @@ class Verification:
         }
 
 
+def check_cuts(cuts: Sequence[CutTable], grid: Grid) -> None:
+    """Refuse cut lines that leave the field, before any image is computed.
+
+    Raises
+    ------
+    JobError
+        naming the cut line
+    """
+    for number, cut in enumerate(cuts, 1):
+        line = cut.build(number)
+        with _named(line):
+            check_in_field(line, grid)
+
+
 def measure_window(
     images: Sequence[Intensity],
     foci_nm: Sequence[float],
@@ -179,10 +192,8 @@ def measure_window(
     measured = []
     for number, cut in enumerate(cuts, 1):
         line = cut.build(number)
-        try:
+        with _named(line):
             series = through_focus(images, foci_nm, line, threshold, near_nm=cut.near_nm, tone=cut.tone)
-        except ValueError as error:
-            raise JobError(f"`cut` {line.name!r}: {error}") from error
         measured.append(_measured(series, cut.cd_nm, settings.tolerance))
     common = overlap([cut.window for cut in measured])
     curves = {shape: latitude_curve(common, shape) for shape in SHAPES} if len(foci_nm) > 1 else {}
@@ -221,6 +232,15 @@ def verify_clip(
     labels = tuple(c.label for c in corners)
     area = band_area_nm2(prints[1:]) if len(prints) > 2 else None
     return Verification(sites, tuple(placements), labels, width, tuple(spots), settings, area)
+
+
+@contextmanager
+def _named(line: CutLine) -> Iterator[None]:
+    """Tell of which cut line something is wrong."""
+    try:
+        yield
+    except ValueError as error:
+        raise JobError(f"`cut` {line.name!r}: {error}") from error
 
 
 def _measured(series: ThroughFocus, goal: float | None, tolerance: float) -> MeasuredCut:

@@ -110,6 +110,9 @@ def with_holes(polygons: Sequence[Floats]) -> list[Floats]:
     """Return counter-clockwise polygons, from which clockwise ones are cut out: each from the one around it."""
     checked = [_checked(p) for p in polygons]
     areas = areas_nm2(checked).tolist()
+    for flat in (checked[k] for k, area in enumerate(areas) if area == 0):
+        if merge([flat]):
+            raise ValueError(f"`polygons` must not cross themselves, but one of area 0 at {flat[0].tolist()} does.")
     around: dict[int, list[int]] = {k: [] for k, area in enumerate(areas) if area > 0}
     shapes = {k: gdstk.Polygon(checked[k].tolist()) for k in around} if len(around) < len(areas) else {}
     for hole in (k for k, area in enumerate(areas) if area < 0):

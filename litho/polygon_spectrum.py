@@ -31,7 +31,7 @@ from itertools import count as counting
 from litho.backend import Array, array_module, complex_dtype, like, positions, real_dtype, zeros
 from litho.fourier import band_frequencies, complete
 from litho.grid import Grid
-from litho.quadrature import gauss_points
+from litho.quadrature import gauss_points, log_error
 from litho.wave_sums import wave_field, wave_sums
 
 MOST_POINTS = 2**18
@@ -237,6 +237,4 @@ def _points_on(starts: Array, sides: Array, edges: Array, shares: Array) -> Arra
 @lru_cache
 def _most_turns(count: int) -> float:
     """Return the phase, in turns along an edge, up to which so many Gauss points are exact to `QUADRATURE_ERROR`."""
-    n = count  # the error is at most 2^(2n+1) n!^4 / ((2n+1) (2n)!^3) times the 2n-th derivative
-    bound = (2 * n + 1) * math.log(2) + 4 * math.lgamma(n + 1) - math.log(2 * n + 1) - 3 * math.lgamma(2 * n + 1)
-    return math.exp((math.log(QUADRATURE_ERROR) - bound) / (2 * n)) / math.pi
+    return math.exp((math.log(QUADRATURE_ERROR) - log_error(count)) / (2 * count)) / (2 * math.pi)

@@ -35,7 +35,7 @@ CLEARANCE_NM = 10.0
 """An extremum nearer to the target's edge than this belongs to the edge."""
 
 NEWTON = 8
-"""Steps from a pixel to the extremum beside it: each doubles the digits."""
+"""Steps from a pixel to the extremum beside it."""
 
 
 @dataclass(frozen=True)

@@ -111,12 +111,6 @@ def probe_intensity(
     return np.asarray(intensity.reshape(len(masks), -1) + even[:, None])
 
 
-def components(points: SourcePoints, optics: Optics, depth_nm: float | None) -> int:
-    """Return how many fields of one of the source's points do not interfere."""
-    axis = np.zeros((1, 1, 1))
-    return len(lens_parts(points[:1], axis, axis, optics, 0.0, depth_nm))
-
-
 def _lens(
     points: SourcePoints,
     x: Matrix,

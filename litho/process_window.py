@@ -34,9 +34,6 @@ FINE = 241
 SCAN = 161
 """Doses at which an isofocal one is looked for, before it is found exactly."""
 
-BISECTIONS = 42
-"""Steps to a dose: from a factor of e^28, all that an image can hold, to 1e-11 of it."""
-
 NARROW = 1e-9
 """A range of doses narrower than this share is none: the CD jumps over the tolerance."""
 
@@ -96,12 +93,8 @@ class ThroughFocus:
         top = profile.highest * (1 + 1e-9)
         low = np.full(goal.shape, math.log(max(profile.lowest, 1e-12 * top) * (1 - 1e-9)))
         high = np.full(goal.shape, math.log(top))
-        for _ in range(BISECTIONS):
-            middle = (low + high) / 2
-            widths = self._widths(profile, np.exp(middle))
-            below = widths >= goal if self.nominal.tone == "bright" else widths < goal
-            low, high = np.where(below, middle, low), np.where(below, high, middle)
-        return np.asarray(self.threshold / np.exp((low + high) / 2))
+        levels = bracketed_roots(lambda level: self._widths(profile, np.exp(level)) - goal, low, high)
+        return np.asarray(self.threshold / np.exp(levels))
 
 
 @dataclass(frozen=True, eq=False)

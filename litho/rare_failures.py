@@ -152,11 +152,9 @@ def tilted_probability(
     if exposures.noise.acids_per_photon is not None or exposures.noise.quencher_per_nm2 > 0:
         raise ValueError("`noise` must be that of photons alone, but got one of acids or quencher.")
     tilts = _Tilts(exposures, sites, level)
-    weights = np.zeros(trials)
-    for start, latents in exposures.batches(trials, sample=tilts.latent):
-        stop = start + len(latents)
-        weights[start:stop] = np.where(event(latents), tilts.weight(latents), 0.0)
-    return _estimate(weights, confidence)
+    batches = exposures.batches(trials, sample=tilts.latent)
+    weights = [np.where(event(latents), tilts.weight(latents), 0.0) for _, latents in batches]
+    return _estimate(np.concatenate(weights), confidence)
 
 
 class _Tilts:

@@ -42,6 +42,7 @@ def mistakes(data: Mapping[str, Any], read: Callable[[str], Any], right: Mapping
         one per mistake, each naming the key by its path; empty if there is none
     """
     lines: dict[str, None] = {}
+    told: set[tuple[Any, ...]] = set()
     trial = copy.deepcopy(dict(data))
     for _ in range(ROUNDS):
         try:
@@ -51,7 +52,10 @@ def mistakes(data: Mapping[str, Any], read: Callable[[str], Any], right: Mapping
             before = as_json(trial)
             found = [entry for entry in error.errors() if not _follows_from_another(entry)]
             for entry in found:
-                lines[_line(entry, trial)] = None
+                place = tuple(key for _, key in _places(entry, trial))
+                if not (entry["type"] == "missing" and place in told):  # it was wrong, and taken out
+                    lines[_line(entry, trial)] = None
+                told.add(place)
             for entry in found:
                 _repair(trial, entry, right)
             if as_json(trial) == before:
@@ -75,6 +79,8 @@ def _line(entry: Any, data: dict[str, Any]) -> str:
         return f"`{name}` must have more entries, but got {_short(entry['input'])}."
     if kind == "missing":
         return f"`{name}` must be given."
+    if kind == "too_short":
+        return f"`{name}` must have {entry['ctx']['min_length']} or more entries, but got {_short(entry['input'])}."
     if kind == "value_error":
         text = str(entry["ctx"]["error"]).rstrip(".")
         return f"`{name}`: {text}." if name else f"{text}."

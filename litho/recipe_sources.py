@@ -143,8 +143,9 @@ class PixelsSource(Shape):
 
     def build(self) -> Source:
         """Return the illuminator."""
-        if len({len(row) for row in self.rows}) != 1:
-            raise ValueError("`rows` must be of one length, but are not")
+        lengths = sorted({len(row) for row in self.rows})
+        if len(lengths) != 1:
+            raise ValueError(f"`rows` must be one or more, of one length, but got the lengths {lengths}")
         return Source.pixels(np.array(self.rows))
 
 

@@ -108,7 +108,10 @@ def resist_profile(
     _check(development_s, layer_nm)
     if not (math.isfinite(pixel_nm) and pixel_nm > 0):
         raise ValueError(f"`pixel_nm` must be a positive length, but got {pixel_nm}.")
-    column = math.floor(center_nm / pixel_nm) % arrival.shape[1]
+    if not math.isfinite(center_nm):
+        raise ValueError(f"`center_nm` must be a place along the cut, but got {center_nm}.")
+    sample = math.floor(center_nm / pixel_nm)
+    column = sample % arrival.shape[1]
     sign = 1.0 if feature == "line" else -1.0
     level = sign * (np.roll(arrival, -column, axis=1) - development_s)
     right = _first_crossing(level)
@@ -117,7 +120,7 @@ def resist_profile(
         raise ValueError(
             f"`center_nm` must be inside a {feature} that ends in the cut, but at {center_nm} there is none."
         )
-    middle = (math.floor(center_nm / pixel_nm) + 0.5) * pixel_nm
+    middle = (sample + 0.5) * pixel_nm
     loss = 0.0
     if feature == "line":
         height = remaining_height(arrival[:, None, column : column + 1], development_s, layer_nm)

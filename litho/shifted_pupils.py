@@ -107,6 +107,12 @@ def lens_parts(
     return [xp.astype(field, xp.complex128) * factor for factor in factors for field in fields]
 
 
+def components(points: SourcePoints, optics: Optics, depth_nm: float | None, x: Array) -> int:
+    """Return how many fields of one of the source's points do not interfere, asked in the library of `x`."""
+    axis = like([[[0.0]]], x)
+    return len(lens_parts(points[:1], axis, axis, optics, 0.0, depth_nm))
+
+
 def _share_inside(x: Array, y: Array, sides: list[Array]) -> Array:
     """Return how much of each cell, a parallelogram around (x, y), lies inside the unit circle."""
     xp = array_module(x)

@@ -9,8 +9,9 @@ The film is one layer: absorption is summed over its depth, and what is depleted
 
 References
 ----------
-C. A. Mack, "Shot noise: a 100 year history, with applications to lithography", Proc. SPIE 10583 (2018).
-P. J. Mohr, D. B. Newell, B. N. Taylor, E. Tiesinga, CODATA recommended values of the fundamental constants: 2022.
+C. A. Mack, "Shot noise: a 100 year history, with applications to lithography" (2018).
+P. J. Mohr, D. B. Newell, B. N. Taylor, E. Tiesinga, CODATA recommended values of the fundamental physical
+constants: 2022.
 """
 
 from __future__ import annotations
@@ -120,7 +121,10 @@ class ShotNoise:
 def intensity_on_pixels(
     image: AerialImage | Array, pixel_nm: Pixel | None = None
 ) -> tuple[Floats, tuple[float, float]]:
-    """Return an image as a host array (ny, nx) with the size of its pixels (y, x); arrays need `pixel_nm`."""
+    """Return an image as a host array (ny, nx) with the size of its pixels (y, x); arrays need `pixel_nm`.
+
+    Negative values are taken as 0 where they are as small as rounding in single precision leaves them, 1e-6.
+    """
     if hasattr(image, "intensity"):
         if pixel_nm is not None:
             raise ValueError(f"`pixel_nm` must be left out where the image has a grid, but got {pixel_nm}.")

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litho.backend import Array
-from litho.failures import Failures, Topology, check_confidence
+from litho.failures import Failures, Labels, Topology, check_confidence
 from litho.roughness import (
     Estimate,
     Span,
@@ -37,82 +37,19 @@ Tone: TypeAlias = Literal["bright", "dark"]
 
 
 @dataclass(frozen=True, eq=False)
-class LineStatistics:
-    """Lines of one field over many exposures.
+class FeatureStatistics:
+    """Features of one field over many exposures: what lines and contacts have in common.
 
     Parameters
     ----------
     trials, features
-        exposures, and lines in the field
-    length_nm
-        of a line in the field
-    ler, lwr
-        three standard deviations of an edge's place and of a line's width, in nm, at any one row
+        exposures, and features in the field
     cd_mean, cd_sigma
-        mean, and standard deviation from exposure to exposure, of a line's width averaged over its length in the
-        field, nm: the part of the roughness that is longer than the field
-    frequency_per_nm, ler_density_nm3, lwr_density_nm3 : (n,) real
-        one-sided power spectral densities of edges and widths; the sum over 1 / length is the variance
+        mean, and standard deviation from exposure to exposure, of a feature's width, nm
     lost_share
-        share of the lines with an edge not found in some row; they count for none of the above
+        share of the features without their edges; they count for no figure but the failures
     failures
-        missing, bridged and broken lines
-    """
-
-    trials: int
-    features: int
-    length_nm: float
-    ler: Estimate
-    lwr: Estimate
-    cd_mean: Estimate
-    cd_sigma: Estimate
-    frequency_per_nm: Floats
-    ler_density_nm3: Floats
-    lwr_density_nm3: Floats
-    lost_share: float
-    failures: Failures
-
-    @property
-    def ler_nm(self) -> float:
-        """Line-edge roughness, three standard deviations."""
-        return self.ler.value
-
-    @property
-    def lwr_nm(self) -> float:
-        """Line-width roughness, three standard deviations."""
-        return self.lwr.value
-
-    @property
-    def cd_mean_nm(self) -> float:
-        """Mean width."""
-        return self.cd_mean.value
-
-    @property
-    def cd_sigma_nm(self) -> float:
-        """Standard deviation of a line's mean width in the field."""
-        return self.cd_sigma.value
-
-    @property
-    def correlation_length_nm(self) -> float:
-        """Distance along an edge at which its autocorrelation falls to 1/e."""
-        return correlation_length(self.frequency_per_nm, self.ler_density_nm3)
-
-
-@dataclass(frozen=True, eq=False)
-class ContactStatistics:
-    """Contacts of one field over many exposures.
-
-    Parameters
-    ----------
-    trials, features
-        exposures, and contacts in the field
-    cd_mean, cd_sigma
-        mean, and standard deviation from exposure to exposure (local CD uniformity), of a contact's width along x
-        through its centre, nm
-    lost_share
-        share of the contacts without an edge on that cut; they count for none of the above
-    failures
-        missing and merged (bridged) contacts
+        missing, bridged (merged) and broken features
     """
 
     trials: int
@@ -131,6 +68,54 @@ class ContactStatistics:
     def cd_sigma_nm(self) -> float:
         """Standard deviation of the width."""
         return self.cd_sigma.value
+
+
+@dataclass(frozen=True, eq=False)
+class ContactStatistics(FeatureStatistics):
+    """Contacts of one field over many exposures, each measured along x through its centre.
+
+    `cd_sigma` is the local uniformity of their width.
+    """
+
+
+@dataclass(frozen=True, eq=False)
+class LineStatistics(FeatureStatistics):
+    """Lines of one field over many exposures.
+
+    Widths are averaged over a line's length in the field, so that `cd_sigma` is the part of the roughness that is
+    longer than the field. A line is lost if an edge is not found in some row.
+
+    Parameters
+    ----------
+    length_nm
+        of a line in the field
+    ler, lwr
+        three standard deviations of an edge's place and of a line's width, in nm, at any one row
+    frequency_per_nm, ler_density_nm3, lwr_density_nm3 : (n,) real
+        one-sided power spectral densities of edges and widths; the sum over 1 / length is the variance
+    """
+
+    length_nm: float
+    ler: Estimate
+    lwr: Estimate
+    frequency_per_nm: Floats
+    ler_density_nm3: Floats
+    lwr_density_nm3: Floats
+
+    @property
+    def ler_nm(self) -> float:
+        """Line-edge roughness, three standard deviations."""
+        return self.ler.value
+
+    @property
+    def lwr_nm(self) -> float:
+        """Line-width roughness, three standard deviations."""
+        return self.lwr.value
+
+    @property
+    def correlation_length_nm(self) -> float:
+        """Distance along an edge at which its autocorrelation falls to 1/e."""
+        return correlation_length(self.frequency_per_nm, self.ler_density_nm3)
 
 
 def line_statistics(
@@ -181,18 +166,18 @@ def line_statistics(
         raise ValueError(f"`across` must be 'x' or 'y', but got {across!r}.")
     if across == "y":
         intensity, py, px = np.ascontiguousarray(intensity.T), px, py
-    exposures, sign = Exposures(intensity, (py, px), noise, seed), _sign(tone)
-    lines = _lines(exposures.mean * sign, threshold * sign)
+    prints = _Prints(Exposures(intensity, (py, px), noise, seed), threshold, tone)
+    lines = _lines(prints.mean, prints.level)
 
     def measured(latents: Floats) -> Floats:
-        return np.stack([line.edges(latents, threshold * sign) for line in lines], axis=1)
+        return np.stack([line.edges(latents, prints.level) for line in lines], axis=1)
 
-    edges, failures = _run(exposures, threshold, sign, trials, confidence, batch, measured)
+    edges, failures = prints.run(trials, confidence, batch, measured)
     edges = np.moveaxis(edges * px, -1, 2)  # (trials, lines, 2 edges, rows)
     valid = _valid(edges)
     edge, width = deviations(edges, valid), edges[:, :, 1] - edges[:, :, 0]
     wide = deviations(width, valid)
-    mean_width = np.where(valid, width.mean(axis=-1), 0.0)
+    mean_width = width.mean(axis=-1)
     frequency, ler_density = power_spectrum(edge[valid], py)
     return LineStatistics(
         trials=trials,
@@ -223,16 +208,16 @@ def contact_statistics(
     batch: int | None = None,
 ) -> ContactStatistics:
     """Width, its uniformity, and failures of contacts; see `line_statistics` for the arguments."""
-    intensity, (py, px) = intensity_on_pixels(image, pixel_nm)
-    exposures, sign = Exposures(intensity, (py, px), noise, seed), _sign(tone)
-    contacts = _contacts(exposures.mean * sign, threshold * sign)
+    intensity, size = intensity_on_pixels(image, pixel_nm)
+    prints = _Prints(Exposures(intensity, size, noise, seed), threshold, tone)
+    contacts = _contacts(prints.topology.features, prints.mean, prints.level)
 
     def measured(latents: Floats) -> Floats:
-        return np.stack([span.edges(latents[:, row], threshold * sign) for row, span in contacts], axis=1)
+        return np.stack([span.edges(latents[:, row], prints.level) for row, span in contacts], axis=1)
 
-    edges, failures = _run(exposures, threshold, sign, trials, confidence, batch, measured)
+    edges, failures = prints.run(trials, confidence, batch, measured)
     valid = _valid(edges)
-    width = (edges[..., 1] - edges[..., 0]) * px
+    width = (edges[..., 1] - edges[..., 0]) * size[1]
     return ContactStatistics(
         trials=trials,
         features=len(contacts),
@@ -243,25 +228,30 @@ def contact_statistics(
     )
 
 
-def _run(
-    exposures: Exposures,
-    threshold: float,
-    sign: int,
-    trials: int,
-    confidence: float,
-    batch: int | None,
-    measured: Callable[[Floats], Floats],
-) -> tuple[Floats, Failures]:
-    """Return what is measured on every exposure, (trials, ...), and the failures."""
-    check_confidence(confidence)
-    topology = Topology(exposures.mean * sign >= threshold * sign)
-    places, failed = [], []
-    for _, latents in exposures.batches(trials, batch):
-        places.append(measured(latents * sign))
-        failed.append(topology.failed(latents * sign >= threshold * sign))
-    each = np.concatenate(failed)
-    missing, bridged, broken = (int(n) for n in each.sum(axis=0))
-    return np.concatenate(places), Failures(trials, int(each.any(axis=1).sum()), missing, bridged, broken, confidence)
+class _Prints:
+    """Exposures of one image and their threshold, both with the sign that makes features bright."""
+
+    def __init__(self, exposures: Exposures, threshold: float, tone: Tone) -> None:
+        if tone not in ("bright", "dark"):
+            raise ValueError(f"`tone` must be 'bright' or 'dark', but got {tone!r}.")
+        self.exposures, self.sign = exposures, 1 if tone == "bright" else -1
+        self.level, self.mean = threshold * self.sign, exposures.mean * self.sign
+        self.topology = Topology(self.mean >= self.level)
+
+    def run(
+        self, trials: int, confidence: float, batch: int | None, measured: Callable[[Floats], Floats]
+    ) -> tuple[Floats, Failures]:
+        """Return what is measured on every exposure, (trials, ...), and the failures."""
+        check_confidence(confidence)
+        places, failed = [], []
+        for _, latents in self.exposures.batches(trials, batch):
+            places.append(measured(latents * self.sign))
+            failed.append(self.topology.failed(latents * self.sign >= self.level))
+        each = np.concatenate(failed)
+        missing, bridged, broken = (int(n) for n in each.sum(axis=0))
+        return np.concatenate(places), Failures(
+            trials, int(each.any(axis=1).sum()), missing, bridged, broken, confidence
+        )
 
 
 def _lines(mean: Floats, level: float) -> list[Span]:
@@ -277,9 +267,9 @@ def _lines(mean: Floats, level: float) -> list[Span]:
     return lines
 
 
-def _contacts(mean: Floats, level: float) -> list[tuple[int, Span]]:
+def _contacts(features: Labels, mean: Floats, level: float) -> list[tuple[int, Span]]:
     """Return the row through the centre of each contact of the image without noise, and its edges there."""
-    features, found = Topology(mean >= level).features, []
+    found = []
     for label in range(1, int(features.max()) + 1):
         row, column = (_center(np.nonzero(features == label)[k], n) for k, n in enumerate(mean.shape))
         around = [
@@ -305,12 +295,6 @@ def _valid(edges: Floats) -> Bits:
     if (valid.sum(axis=0) < 2).any():
         raise ValueError("`image` must print every feature in two exposures at least, but some failed in nearly all.")
     return np.asarray(valid)
-
-
-def _sign(tone: Tone) -> int:
-    if tone not in ("bright", "dark"):
-        raise ValueError(f"`tone` must be 'bright' or 'dark', but got {tone!r}.")
-    return 1 if tone == "bright" else -1
 
 
 def _times3(estimate: Estimate) -> Estimate:

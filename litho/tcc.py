@@ -11,7 +11,9 @@ rounding.
 
 The first kernel is T's column at the zeroth order: it holds all that the zeroth order interferes with, the clear field
 included, and is taken out before the rest is decomposed. So the clear field is 1 however few kernels are kept, and
-what is dropped is never negative and at most (next weight) x (variance of the transmission over the field).
+what is dropped is never negative. Where the blocks were formed it is at most (next weight) x (variance of the
+transmission over the field). Where they were not, each order's background is a kernel of its own, not orthogonal to the
+others, and the bound is twice that.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from litho.backend import single_threaded_blas, threads
 from litho.parity import Parity, folded, mirror_half, parities
 from litho.pupil import RIM, Optics
-from litho.shifted_pupils import pupil_coordinates, shifted_pupils
+from litho.shifted_pupils import components, pupil_coordinates, shifted_pupils
 from litho.source_shapes import SourcePoints
 from litho.source_weights import lit_points
 
@@ -107,7 +107,8 @@ def _sums(points: SourcePoints, condition: _Condition) -> tuple[list[_Sum], Matr
     shape = condition.y.size, condition.x.size
     sums = [_Sum(parity) for parity in condition.blocks]
     background, start = np.zeros(shape), 0
-    step = 1  # the first point tells how many components there are
+    parts = components(points, condition.optics, condition.depth_nm, condition.x)
+    step = max(1, CHUNK // (parts * shape[0] * shape[1]))
     while start < len(points):
         some = points[start : start + step]
         amplitude, lost = shifted_pupils(
@@ -115,11 +116,10 @@ def _sums(points: SourcePoints, condition: _Condition) -> tuple[list[_Sum], Matr
         )
         amplitude *= np.sqrt(some.weight)[:, None, None, None]
         rows = (amplitude if amplitude.imag.any() else amplitude.real).reshape(-1, *shape)
-        for total, part in zip(sums, folded(rows, condition.blocks), strict=True):
-            total.add(part, condition.points * amplitude.shape[1])
+        for total, columns in zip(sums, folded(rows, condition.blocks), strict=True):
+            total.add(columns, condition.points * parts)
         background += lost
         start += step
-        step = max(1, CHUNK // (amplitude.shape[1] * shape[0] * shape[1]))
     return sums, background
 
 

@@ -1,13 +1,12 @@
 """Masks that are not thin: boundary layers along the edges, different for light polarised along and across them.
 
 A wall of absorber or etched quartz disturbs the field beside it over a fraction of a wavelength, and differently for
-either polarisation. The boundary-layer model (Tirapu-Azpiroz, Burchard & Yablonovitch, Proc. SPIE 5040, 1611, 2003;
-Tirapu-Azpiroz & Yablonovitch, Proc. SPIE 5377, 1528, 2004, and J. Opt. Soc. Am. A 23, 821, 2006) keeps the thin mask
-and puts a strip of fixed width and complex transmission along each edge, on its clear side. Width and transmission
-are properties of the edge, for the electric field along it (TE) and across it (TM), to be fitted to a rigorous
-solution of a single edge; for a thin screen that conducts perfectly they are known. Where an edge runs at an angle a
-to the field, its TE strip counts cos^2 a and its TM strip sin^2 a; the light that such an edge turns into the other
-polarisation is left out.
+either polarisation. The boundary-layer model (Tirapu-Azpiroz, Burchard & Yablonovitch, "Boundary layer model to account
+for thick mask effects in photolithography", Proc. SPIE, 2003) keeps the thin mask and puts a strip of fixed width and
+complex transmission along each edge, on its clear side. Width and transmission are properties of the edge, for the
+electric field along it (TE) and across it (TM), to be fitted to a rigorous solution of a single edge; for a thin screen
+that conducts perfectly they are known. Where an edge runs at an angle a to the field, its TE strip counts cos^2 a and
+its TM strip sin^2 a; the light that such an edge turns into the other polarisation is left out.
 
 Range: edges act one by one, and for light that arrives steeply. The amplitude that a slit in a conducting screen sends
 straight on is right to 9, 3, 2 and 1 % for TE when it is 1, 2, 3 and 5 wavelengths wide on the mask, and to 0.5 % for
@@ -90,8 +89,9 @@ class BoundaryLayer:
         Beside the edge of a half-plane at normal incidence, the field along the edge, and behind the screen the one
         across, differ from the thin mask's by -i and +i wavelength / (4 pi) when added up over the distance (Sommerfeld
         1896; Born & Wolf, Principles of Optics, 7th ed. 1999, sec. 11.5). That is what counts in the direction of the
-        light; at an angle of 20 degrees on the mask it is 1.5 % more. Only the product of width and transmission
-        matters to a lens that does not resolve the width.
+        light; at 20 degrees on the mask it is 1.36 times that to one side of the edge and 0.80 times to the other, and
+        strips do not follow. Only the product of width and transmission matters to a lens that does not resolve the
+        width.
 
         Parameters
         ----------

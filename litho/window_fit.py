@@ -10,7 +10,7 @@ semi-axes of so many standard deviations. Latitude is a share of the window's ow
 References
 ----------
 C. A. Mack, "Fundamental Principles of Optical Lithography", Wiley 2007, chapter 8; B. J. Lin, "The exposure-defocus
-forest", Jpn. J. Appl. Phys. 33, 6756 (1994).
+forest", Jpn. J. Appl. Phys. (1994).
 """
 
 from __future__ import annotations

@@ -237,6 +237,9 @@ def test_all_mistakes_are_named_at_once_also_those_that_hide_behind_others() -> 
     assert len(lines) == len(expected)
 
 
+WAFER = '[optics]\npolarization = "te"\n[optics.wafer]\nsubstrate_n = 0.9\n'
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [
@@ -245,11 +248,20 @@ def test_all_mistakes_are_named_at_once_also_those_that_hide_behind_others() -> 
         ("[field]\nhalo_nm = 1\nsize_nm = [8, 8]", "`field`: exactly one of `size_nm` and `halo_nm` must be given."),
         ("[ilt]\nsmoothing = 3", "`ilt.smoothing` is not a key that belongs there; did you mean `smoothing_nm`?"),
         (
+            '[optics]\npolarization = "te"\nwafer = { substrate_n = 0.9, films = [{ thickness_nm = -1.0, n = 1.7 }] }',
+            "`optics.wafer.films[0].thickness_nm` must be greater than 0, but got -1.0.",
+        ),
+        (
             "[optics]\nzernikes_waves = { 99 = 0.1 }",
             "`optics`: `zernikes` must have Fringe indices in 1..37, but got 99.",
         ),
         ("[optics]\nsource = { inner = 0.1 }", "`optics.source` unable to extract tag"),
-        ("[process]\ncorners = []", "`process.corners` tuple should have at least 1 item"),
+        ("[process]\ncorners = []", "`process.corners` must have 1 or more entries, but got []."),
+        (f"{WAFER}films = []", "`optics.wafer.films` must have 1 or more entries, but got []."),
+        (
+            f"{WAFER}films = [{{ thickness_nm = -9, n = 1.7 }}]",
+            "`optics.wafer.films[0].thickness_nm` must be greater than 0, but got -9.",
+        ),
         ("[mask]\nmin_area_nm2 = 1979-05-27", "`mask.min_area_nm2` must be a number, but got '1979-05-27'."),
         ("[kernels]\n[optics]\nna = 1", "exactly one of the tables `optics` and `kernels` must be given."),
         (

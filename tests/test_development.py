@@ -278,7 +278,7 @@ def test_rates_fronts_and_profiles_that_cannot_be_are_refused() -> None:
         MackRate(100.0, 0.1, 1.0, 5.0)
     with pytest.raises(ValueError, match="`resin_nm_per_s` must lie between"):
         EnhancedMackRate(80.0, 100.0, 0.1, 4.0, 4.0)
-    with pytest.raises(ValueError, match="`rate` must be positive everywhere"):
+    with pytest.raises(ValueError, match="`rate` must be positive and finite everywhere"):
         arrival_time(np.zeros((2, 2, 2)), (1.0, 1.0), 1.0)
     with pytest.raises(ValueError, match="`rate` must have shape"):
         arrival_time(np.ones((2, 2)), (1.0, 1.0), 1.0)
@@ -286,6 +286,8 @@ def test_rates_fronts_and_profiles_that_cannot_be_are_refused() -> None:
         arrival_time(np.ones((2, 2, 2)), (1.0, 0.0), 1.0)
     with pytest.raises(ValueError, match="`open_top` must have shape"):
         arrival_time(np.ones((2, 2, 2)), (1.0, 1.0), 1.0, np.zeros((2, 2), dtype=bool))
+    with pytest.raises(ValueError, match="`center_nm` must be a place along the cut, but got nan"):
+        resist_profile(np.ones((3, 8)), 1.0, 1.0, 1.0, math.nan)
     with pytest.raises(ValueError, match="`center_nm` must be inside a line that ends in the cut, but at 50"):
         resist_profile(np.ones((4, 100)), 2.0, 1.0, 1.0, 50.0)
     with pytest.raises(ValueError, match="`feature` must be 'line' or 'space', but got 'hole'"):

@@ -141,3 +141,12 @@ def test_arguments_that_make_no_sense_are_refused() -> None:
             edge_placement(GRATING, sides_of(SPACE), **arguments)
     with pytest.raises(ValueError, match="`tolerance_nm` must be at least 0"):
         edge_placement(GRATING, sides_of(SPACE), 0.5).statistics(-1.0)
+
+
+def test_a_site_on_the_printed_edge_has_no_error_whichever_way_rounding_goes() -> None:
+    def image(x: Floats, y: Floats) -> Floats:
+        rounding = 1e-16 if len(x) == 1 else -1e-16  # as sums of another length may differ
+        return 0.3 - 0.1 * np.sin(math.pi * (x - 100.0) / 20) + rounding
+
+    site = TargetSites(np.array([[100.0, 0.0]]), np.array([[1.0, 0.0]]))
+    assert edge_placement(image, site, 0.3, reach_nm=50.0).error_nm == pytest.approx([0.0], abs=1e-9)

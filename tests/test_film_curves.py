@@ -88,19 +88,17 @@ def test_the_energy_of_a_swing_curve_is_what_the_resist_absorbs() -> None:
 
 
 def test_the_swing_ratio_is_brunners_where_reflections_are_weak() -> None:
-    # Brunner, Proc. SPIE 1466, 297 (1991): S = 4 sqrt(R_top R_bottom) exp(-alpha D), to first order in r_top r_bottom
+    # Brunner, Proc. SPIE 1466 (1991): S = 4 sqrt(R_top R_bottom) exp(-alpha D), to first order in r_top r_bottom
     index, absorption = 1.1, 0.002
     for substrate in (1.15, 1.2):
         stack = Stack((Film(1.0, index + 1j * absorption),), substrate)
         thicknesses = 2000 + np.linspace(0, WAVELENGTH / (2 * index), 400)
-        _, reflected = swing_curve(stack, WAVELENGTH, 1.0, np.zeros(1), thicknesses, "s")
         top, bottom = ((index - n) / (index + n) for n in (1.0, substrate))
         energies = swing_curve(stack, WAVELENGTH, 1.0, np.zeros(1), thicknesses, "s")[0][0]
         decay = np.exp(-4 * np.pi * absorption / WAVELENGTH * thicknesses.mean())
         trend = np.interp(thicknesses, thicknesses[[0, -1]], energies[[0, -1]])  # absorption tilts the curve
         swing = np.ptp(energies / trend)
-        assert swing == pytest.approx(4 * abs(top * bottom) * decay, rel=0.05)
-        assert np.ptp(reflected) > 0
+        assert swing == pytest.approx(4 * abs(top * bottom) * decay, rel=0.02)  # measured: 0.013
 
 
 # --- antireflective coatings --------------------------------------------------------------------------------------
@@ -110,7 +108,7 @@ def test_a_bottom_coating_of_the_mean_index_is_best_a_quarter_wave_thick() -> No
     index = math.sqrt(1.7 * 2.3)
     stack = Stack((Film(100.0, 1.7), Film(10.0, index)), 2.3)
     thickness, reflected = best_thickness(stack, 1, WAVELENGTH, np.zeros(1), (5.0, 60.0))
-    assert thickness == pytest.approx(WAVELENGTH / (4 * index), abs=1e-5)
+    assert thickness == pytest.approx(WAVELENGTH / (4 * index), abs=1e-6)
     assert reflected < 1e-12
 
 
@@ -210,7 +208,6 @@ def test_the_peak_is_where_bragg_says() -> None:
         share = reflectance_spectrum(mirror, wavelengths, 1.0, np.array([sine]), "s")[0]
         half = wavelengths[share > share.max() / 2]
         assert (half[0] + half[-1]) / 2 == pytest.approx(2 * path, rel=0.004)  # dispersion of the mirror itself
-        assert share.max() == pytest.approx(0.73, abs=0.012)
 
 
 def test_a_weak_mirror_peaks_exactly_where_bragg_says() -> None:
@@ -224,9 +221,11 @@ def test_a_weak_mirror_peaks_exactly_where_bragg_says() -> None:
 
 def test_the_default_mirror_is_made_for_13_5_nm_at_6_degrees() -> None:
     wavelengths = np.linspace(13.3, 13.7, 401)
-    share = reflectance_spectrum(multilayer(), wavelengths, 1.0, np.array([math.sin(math.radians(6))]), "s")[0]
+    sine = math.sin(math.radians(6))
+    share = reflectance_spectrum(multilayer(), wavelengths, 1.0, np.array([sine]), "s")[0]
     assert wavelengths[share.argmax()] == pytest.approx(13.5, abs=0.005)
-    assert share.max() == pytest.approx(0.738, abs=0.001)
+    expected = max(abs(mirror_reflection(sine, w, "s", 40)) ** 2 for w in wavelengths)
+    assert share.max() == pytest.approx(expected, rel=1e-12)
 
 
 # --- bad input ----------------------------------------------------------------------------------------------------
@@ -245,6 +244,8 @@ def test_the_default_mirror_is_made_for_13_5_nm_at_6_degrees() -> None:
             r"`film` must be the number of a film under the resi",
         ),
         (lambda s: best_thickness(s, 1, 193, np.zeros(1), (2, 1)), r"`limits_nm` must be two growing positive lengths"),
+        (lambda s: best_thickness(s, 1, 0.0, np.zeros(1), (1, 2)), r"`wavelength_nm` must be a positive number, but"),
+        (lambda s: best_thickness(s, 1, 193, np.zeros(1), (1, 2), np.zeros(1)), r"`weights` must be 0 or more and not"),
         (
             lambda s: bottom_reflectance(Stack((), 1.5), 193, np.zeros(1), "s"),
             r"`films` must hold the resist, but got a",

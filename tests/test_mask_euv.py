@@ -135,7 +135,7 @@ def test_a_higher_mask_moves_the_image_as_the_traced_ray_says() -> None:
     start = point + np.array([0, 0, height])
     seen = start - ray * (start[2] / ray[2])
     assert mask.placement_shift_nm(height) == pytest.approx((seen - point)[:2] / [4, 8], rel=1e-12)
-    assert math.hypot(*EuvMask(0.0).placement_shift_nm(50.0)) == pytest.approx(1.314, abs=1e-3)
+    assert math.hypot(*EuvMask(0.0).placement_shift_nm(50.0)) == pytest.approx(50 * TANGENT / 4, rel=1e-12)
 
 
 # --- films ----------------------------------------------------------------------------------------------------------
@@ -177,6 +177,7 @@ def test_the_mirror_reflects_into_the_pupil_as_under_the_angle_there() -> None:
         (lambda: EuvMask(60.0, chief_ray_deg=90.0), "`chief_ray_deg` must be an angle of 0 to below 90, but got 90.0"),
         (lambda: EuvMask(60.0, azimuth_deg=math.nan), "`azimuth_deg` must be finite, but got nan"),
         (lambda: EuvMask(60.0, reduction=(4.0, 0.0)), r"`reduction` must be two positive numbers \(y, x\)"),
+        (lambda: EuvMask(60.0, reduction=4.0), r"`reduction` must be two positive numbers \(y, x\), but got 4.0"),
         (lambda: slit_azimuth_deg(50.0, 40.0), "`x_mm` must lie within the ring of radius 40.0, but got 50.0"),
     ],
 )

@@ -205,6 +205,10 @@ def test_a_raster_of_layers_is_what_a_mask_transmits_at_each_point() -> None:
         (lambda: band([LETTER[::-1]]), "`polygons` must have clockwise outlines as holes only, but the one at"),
         (lambda: band([LETTER[:2]]), r"`polygons` must be arrays \(n, 2\) of at least 3 finite vertices"),
         (lambda: band([LETTER * math.nan]), r"`polygons` must be arrays \(n, 2\) of at least 3 finite vertices"),
+        (
+            lambda: band([rectangle(0, 200, 90, 90)[[0, 2, 1, 3]]]),
+            "`polygons` must not cross themselves, but one of area 0 at",
+        ),
         (lambda: band([LETTER * 1e6]), "`polygons` must not reach over"),
     ],
 )

@@ -27,7 +27,7 @@ from litho.grid import Grid
 from litho.hotspots import CornerPrint, HotSpot, Limits
 from litho.job import Job, JobError, prepare
 from litho.markers import write_bossung, write_edge_placement, write_hotspots, write_lyrdb
-from litho.metrology import MeasuredWindow, Verification, measure_window, verify_clip
+from litho.metrology import MeasuredWindow, Verification, check_cuts, measure_window, verify_clip
 from litho.outputs import figures
 from litho.recipe_verify import CutTable, VerifyTable, WindowTable
 from litho.report import report_html
@@ -130,6 +130,21 @@ def test_the_corners_of_a_process_share_images_and_differ_in_dose(job: Job) -> N
     assert (nominal.threshold, dosed.threshold) == (0.2, 0.2 / 1.05)
     x = np.array([20.0, 131.0])
     np.testing.assert_allclose(nominal.rough.at(x, x), nominal.intensity.at(x, x), atol=2e-4)  # type: ignore[union-attr]
+
+
+def test_foci_that_reverse_share_one_image_and_others_do_not(job: Job) -> None:
+    clip = job.clips[0]
+    below, focus, above, beyond = exact_images(job, clip.grid, clip.polygons, [-60.0, 0.0, 60.0, 61.0])
+    assert above.half is below.half and beyond.half is not above.half and focus.half is not above.half
+    assert np.abs(above.half - beyond.half).max() > 1e-4
+
+
+def test_a_cut_line_that_leaves_the_field_is_refused_without_an_image() -> None:
+    grid = Grid((10, 20), (5.0, 5.0))
+    inside, outside = (CutTable(start_nm=(0.0, 0.0), end_nm=(x, 50.0)) for x in (100.0, 101.0))
+    check_cuts([inside], grid)
+    with pytest.raises(JobError, match=r"`cut` 'cut 2': `line` must lie in the field"):
+        check_cuts([inside, outside], grid)
 
 
 def test_an_empty_mask_is_dark(job: Job) -> None:
