@@ -3,21 +3,36 @@
     for result in correct(job): ...
     for result in simulate(job): ...
 
-Clips are optimised together, as one batch, unless memory forbids; results come one by one, as they are finished.
+On a GPU clips are optimised together, as one batch, unless memory forbids. On a CPU each is a batch of its own, small
+enough for the caches, and there are as many threads as cores. Results come one by one, in order.
 """
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from litho.backend import Array, resolve_device, synchronize, threaded_fft, to_device, to_host
+from litho.backend import (
+    Array,
+    resolve_device,
+    single_threaded_blas,
+    synchronize,
+    threaded_fft,
+    threads,
+    to_device,
+    to_host,
+)
 from litho.finish import Found, Printer, finished
 from litho.info import free_bytes
 from litho.job import Clip, Job
@@ -36,7 +51,7 @@ class Update:
     Parameters
     ----------
     clips
-        numbers of the clips in the present batch
+        numbers of the clips in the batch that stepped
     stage
         from 0
     step
@@ -52,7 +67,7 @@ class Update:
 
 
 Report = Callable[[Update], bool]
-"""called after each step; True stops, the best masks so far are kept"""
+"""called after each step, from any thread; True stops, the best masks so far are kept"""
 
 
 def correct(job: Job, device: str = "auto", report: Report | None = None) -> Iterator[ClipResult]:
@@ -74,18 +89,54 @@ def correct(job: Job, device: str = "auto", report: Report | None = None) -> Ite
     """
     device = resolve_device(device)
     printer = Printer(job, device)
-    for batch in batches(job, device):
-        clips = job.clips[batch.start : batch.stop]
-        begin = time.perf_counter()
-        result = _optimised(job, clips, batch, device, report)
-        seconds = (time.perf_counter() - begin) / len(clips)
-        for number, clip in enumerate(clips):
-            history = tuple(StageHistory(h.stage, to_host(h.values[:, number : number + 1])) for h in result.history)
-            level = to_host(result.level[number, ...])
-            found = Found(level, history, seconds, len(clips), result.stopped_early)
-            yield finished(clip, found, printer)
-        if result.stopped_early:
-            return
+    parts = batches(job, device)
+    workers = min(len(parts), threads(), clips_at_once(job, device)) if device == "cpu" else 1
+    corrected = partial(_corrected, printer=printer, alone=workers == 1, report=report)
+    if workers == 1:
+        for results in map(corrected, parts):
+            yield from results
+            if results[-1].info["stopped_early"]:
+                return
+    else:
+        with single_threaded_blas():
+            yield from _in_threads(corrected, parts, workers)
+
+
+def _in_threads(
+    corrected: Callable[[range], list[ClipResult]], parts: Sequence[range], workers: int
+) -> Iterator[ClipResult]:
+    """Yield the results of all parts in order; no more are begun than are waited for, and none once one has stopped."""
+    with ThreadPoolExecutor(workers) as pool:
+        waiting, running = iter(parts), deque[Future[list[ClipResult]]]()
+        running.extend(pool.submit(corrected, part) for part in islice(waiting, workers))
+        try:
+            while running:
+                results = running.popleft().result()
+                stopped = results[-1].info["stopped_early"]
+                running.extend(pool.submit(corrected, part) for part in ([] if stopped else islice(waiting, 1)))
+                waiting = iter(()) if stopped else waiting
+                yield from results
+        finally:
+            for future in running:
+                future.cancel()
+
+
+def _corrected(batch: range, printer: Printer, alone: bool, report: Report | None) -> list[ClipResult]:
+    """Return the finished clips of a batch; only if it runs alone do its transforms use threads."""
+    begin, job = time.perf_counter(), printer.job
+    clips = job.clips[batch.start : batch.stop]
+    with ExitStack() as stack:
+        if alone:
+            stack.enter_context(threaded_fft())
+        result = _optimised(job, clips, batch, printer.device, report)
+    seconds = (time.perf_counter() - begin) / len(clips)
+    results = []
+    for number, clip in enumerate(clips):
+        history = tuple(StageHistory(h.stage, to_host(h.values[:, number : number + 1])) for h in result.history)
+        level = to_host(result.level[number, ...])
+        found = Found(level, history, seconds, len(clips), result.stopped_early)
+        results.append(finished(clip, found, printer))
+    return results
 
 
 def simulate(
@@ -115,18 +166,22 @@ def simulate(
 
 
 def batches(job: Job, device: str) -> list[range]:
-    """Cut a job's clips into batches that fit into memory.
-
-    A clip is taken to need 8 float32 arrays on the scoring grid, 30 + 2 `history` on the finest grid of a stage, and
-    three complex64 fields per kernel and focus on the band grid; a batch may take `MEMORY_SHARE` of what is free.
-    """
-    count = len(job.clips)
-    size = max(1, int(MEMORY_SHARE * free_bytes(device) / bytes_per_clip(job)))
+    """Cut a job's clips into batches: single clips on a CPU, as many as fit into memory on a GPU."""
+    count, size = len(job.clips), 1 if device == "cpu" else clips_at_once(job, device)
     return [range(start, min(start + size, count)) for start in range(0, count, size)]
 
 
+def clips_at_once(job: Job, device: str) -> int:
+    """Return how many clips may be corrected at a time, in `MEMORY_SHARE` of the memory that is free; at least one."""
+    return max(1, int(MEMORY_SHARE * free_bytes(device) / bytes_per_clip(job)))
+
+
 def bytes_per_clip(job: Job) -> int:
-    """Return the memory that the correction of one clip is taken to need; see `batches`."""
+    """Return the memory that the correction of one clip is taken to need.
+
+    It is 8 float32 arrays on the scoring grid, 30 + 2 `history` on the finest grid of a stage, and three complex64
+    fields per kernel and focus on the band grid.
+    """
     ny, nx = job.clips[0].grid.shape
     settings = job.recipe.ilt
     finest = min(stage.pixel_nm for stage in settings.stages) / job.recipe.field.pixel_nm
@@ -154,18 +209,17 @@ def _optimised(job: Job, clips: Sequence[Clip], batch: range, device: str, repor
     def progress(stage: int, step: int, values: Array) -> bool:
         return report is not None and report(Update(batch, stage, step, to_host(values)))
 
-    with threaded_fft():
-        result = ilt(
-            to_device(target, device),
-            clips[0].grid,
-            job.process,
-            job.kernels,
-            job.recipe.ilt,
-            mask=job.mask,
-            probes=probes,
-            free=_free_region(target, job, device),
-            report=progress,
-        )
+    result = ilt(
+        to_device(target, device),
+        clips[0].grid,
+        job.process,
+        job.kernels,
+        job.recipe.ilt,
+        mask=job.mask,
+        probes=probes,
+        free=_free_region(target, job, device),
+        report=progress,
+    )
     synchronize(result.level)
     return result
 

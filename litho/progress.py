@@ -40,6 +40,7 @@ class CorrectionProgress:
         coarsest = max(stage.pixel_nm for stage in self._stages)
         self._weights = [1 + (coarsest / stage.pixel_nm) ** 2 for stage in self._stages]
         self._each = sum(weight * stage.steps for weight, stage in zip(self._weights, self._stages, strict=True))
+        self._done: dict[int, float] = {}
         console = Console(stderr=True)
         self._bar = Progress(
             SpinnerColumn(),
@@ -70,9 +71,10 @@ class CorrectionProgress:
         before = sum(w * s.steps for w, s in zip(self._weights[: update.stage], self._stages, strict=False))
         done = before + self._weights[update.stage] * update.step
         stage = self._stages[update.stage]
+        self._done[update.clips.start] = done * len(update.clips)
         self._bar.update(
             self._task,
-            completed=self._each * update.clips.start + done * len(update.clips),
+            completed=sum(list(self._done.values())),
             description="stopping"
             if stopping
             else f"stage {update.stage + 1}/{len(self._stages)}, {stage.pixel_nm:g} nm, step {update.step}",

@@ -145,7 +145,7 @@ def test_correction_lowers_what_is_wrong_and_keeps_the_order_of_clips(tmp_path: 
         assert found.metrics["L2"] + found.metrics["PVB"] < 0.75 * (plain.metrics["L2"] + plain.metrics["PVB"])
         assert len(found.history) == 2
         assert all(h.values.shape[1:] == (1,) and h.values[-1] < h.values[0] for h in found.history)
-        assert found.info["clips_in_batch"] == 2 and found.info["seed"] == 0
+        assert found.info["clips_in_batch"] == 1 and found.info["seed"] == 0
 
 
 def test_a_mask_its_outlines_and_its_prints_agree(line: Path, tiny: Recipe) -> None:
@@ -194,16 +194,33 @@ def test_batches_fit_into_the_share_of_free_memory(
     one = bytes_per_clip(job)
     for clips, expected in ((0.5, [1] * 5), (2.5, [2, 2, 1]), (7, [5])):
         monkeypatch.setattr(litho.flow, "free_bytes", lambda device, n=clips: int(n * one / litho.flow.MEMORY_SHARE))
-        assert [len(b) for b in batches(job, "cpu")] == expected
+        assert [len(b) for b in batches(job, "gpu")] == expected
+        assert [len(b) for b in batches(job, "cpu")] == [1] * 5
 
 
+@pytest.mark.parametrize("cores", [1, 2])
 def test_a_stopped_job_leaves_out_batches_that_have_not_begun(
+    tmp_path: Path, tiny: Recipe, monkeypatch: pytest.MonkeyPatch, cores: int
+) -> None:
+    job = prepare([drawn(tmp_path / f"c{k}.gds", (0, 0, 80, 200)) for k in range(5)], tiny)
+    monkeypatch.setattr(litho.flow, "threads", lambda: cores)
+    results = list(correct(job, "cpu", lambda update: update.clips.start == 1))
+    assert [r.name for r in results[:2]] == ["c0", "c1"] and results[1].info["stopped_early"]
+    assert len(results) <= 1 + cores and not results[0].info["stopped_early"]
+
+
+def test_masks_are_the_same_bits_for_any_number_of_threads(
     tmp_path: Path, tiny: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = prepare([drawn(tmp_path / f"c{k}.gds", (0, 0, 80, 200)) for k in range(3)], tiny)
-    monkeypatch.setattr(litho.flow, "free_bytes", lambda device: 0)
-    results = correct(job, "cpu", lambda update: update.clips.start == 1)
-    assert [r.info["stopped_early"] for r in results] == [False, True]
+    job = prepare([drawn(tmp_path / f"c{k}.gds", (0, 0, 80, 200 + 40 * k)) for k in range(4)], tiny)
+    found = []
+    for cores in (1, 3):
+        monkeypatch.setattr(litho.flow, "threads", lambda n=cores: n)
+        found.append(list(correct(job, "cpu")))
+    for alone, together in zip(*found, strict=True):
+        assert alone.name == together.name and alone.metrics == together.metrics
+        np.testing.assert_array_equal(alone.mask, together.mask)
+        np.testing.assert_array_equal(alone.intensity, together.intensity)
 
 
 def test_probes_cost_what_the_recipe_says_where_edges_are_checked(line: Path, tiny: Recipe) -> None:
