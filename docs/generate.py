@@ -40,6 +40,7 @@ TABLES = (
     ("[[optics.wafer.films]]", recipe_optics.FilmTable, ()),
     ("[kernels]", recipe_tables.KernelTable, ()),
     ("[mask]", recipe_tables.MaskTable, ()),
+    ("[mask.euv]", recipe_tables.ShadowTable, ()),
     ("[process]", recipe_tables.ProcessTable, ()),
     ("[[process.corners]]", Corner, ()),
     ("[ilt]", IltSettings, ()),

@@ -26,7 +26,7 @@ from litho.fourier import crop, embed, fast_length, half_band, half_band_adjoint
 from litho.pupil import Optics, clipped, defocus_slope
 from litho.shifted_pupils import components, lens_parts, passing_shares, pupil_coordinates, squared
 from litho.source_shapes import SourcePoints
-from litho.source_weights import lit_points, lit_points_adjoint
+from litho.source_weights import Spacing, lit_points, lit_points_adjoint
 from litho.zernike import zernike
 
 CHUNK = 2**21
@@ -38,7 +38,7 @@ def abbe_image(
     optics: Optics,
     period_nm: tuple[float, float],
     defocus_nm: float = 0.0,
-    spacing: float | None = None,
+    spacing: Spacing = None,
     depth_nm: float | None = None,
     thick: bool = False,
     weight: Array | None = None,
@@ -57,7 +57,7 @@ def abbe_image(
     defocus_nm
         position of the wafer from best focus, positive towards the lens
     spacing
-        of the source points, see `Source.sample`
+        of the source points, see `Source.sample`; or the points themselves, see `litho.source_spacing.split_points`
     depth_nm
         below the top of the films of `optics.wafer`; None: the mean over the resist, or no wafer
     thick
@@ -115,7 +115,7 @@ def abbe_image_adjoint(
     optics: Optics,
     period_nm: tuple[float, float],
     defocus_nm: float = 0.0,
-    spacing: float | None = None,
+    spacing: Spacing = None,
     depth_nm: float | None = None,
     thick: bool = False,
     weight: Array | None = None,

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from litho.backend import to_host
 from litho.cells import Floats
-from litho.cutline import Intensity
+from litho.cutline import Intensity, check_tone
 from litho.grid import Grid
 from litho.line_profile import bracketed_roots
 from litho.polygons import merge
@@ -191,27 +191,31 @@ def on_border(starts: Floats, ends: Floats, grid: Grid) -> NDArray[np.bool_]:
 
 
 def edge_placement(
-    intensity: Intensity, sites: TargetSites, threshold: float, *, reach_nm: float = 60.0
+    intensity: Intensity, sites: TargetSites, threshold: float, *, reach_nm: float = 60.0, tone: str = "bright"
 ) -> EdgePlacement:
     """Return the edge placement error at each site.
 
     Parameters
     ----------
     intensity
-        image, or function of x_nm and y_nm, each (n,); it prints where it is at least the threshold
+        image, or function of x_nm and y_nm, each (n,); it prints where it is at least the threshold, or at most
     sites
         see `target_sites`
     threshold
         the resist's threshold over the dose
     reach_nm
         an edge farther away than this is lost
+    tone
+        what prints, "bright" or "dark"
     """
+    check_tone(tone)
+    sign = 1.0 if tone == "bright" else -1.0
     for name, value in (("threshold", threshold), ("reach_nm", reach_nm)):
         if not (math.isfinite(value) and value > 0):
             raise ValueError(f"`{name}` must be a positive number, but got {value}.")
 
     def above(points: Floats) -> Floats:
-        return intensity_at(intensity, points) - threshold
+        return sign * (intensity_at(intensity, points) - threshold)
 
     printed = above(sites.points_nm) >= 0
     ways = np.where(printed, 1.0, -1.0)[:, None] * sites.normals

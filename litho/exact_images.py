@@ -25,7 +25,7 @@ from litho.mask import Mask, transmission_band
 from litho.polygon_spectrum import join_outlines, polygon_band
 from litho.pupil import Optics
 from litho.socs import Kernels, image_band
-from litho.source_spacing import source_spacing
+from litho.source_spacing import source_spacing, split_points
 
 Drawn = NDArray[Any] | Sequence[Floats]
 """A mask: coverage (ny, nx) on the scoring grid, or polygons, whose spectrum is exact."""
@@ -79,7 +79,14 @@ def exact_corners(job: Job, grid: Grid, mask: Drawn) -> tuple[CornerPrint, ...]:
     samples = [image.samples() for image in images]
     rough = [SampledImage(values, grid) for values in samples]
     return tuple(
-        CornerPrint(label, images[focus], rough[focus], process.resist.threshold / corner.dose, samples[focus])
+        CornerPrint(
+            label,
+            images[focus],
+            rough[focus],
+            process.resist.threshold / corner.dose,
+            samples[focus],
+            process.resist.tone,
+        )
         for label, corner, focus in zip(
             job.recipe.process.labels(), process.corners, process.focus_of_corner, strict=True
         )
@@ -133,7 +140,7 @@ def _abbe_halves(
         if focus not in halves and -focus in halves and focus_reverses(optics, mask, spacing):
             halves[focus] = halves[-focus]
         elif focus not in halves:
-            halves[focus] = abbe_image(band, optics, period_nm, focus, spacing)
+            halves[focus] = abbe_image(band, optics, period_nm, focus, split_points(optics, spacing, band, period_nm))
     return [halves[focus] for focus in foci_nm]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from litho.backend import Array, array_module, like
 from litho.film_waves import solve, wavenumber_of
-from litho.films import Stack, depth_average, reflectance, stack_fields
+from litho.films import Stack, energy_and_reflectance, reflectance, stack_fields
 
 SAMPLES_PER_PERIOD = 16
 """Thicknesses tried in half a wavelength of a film before the best of them is refined."""
@@ -63,15 +63,10 @@ def swing_curve(
         raise ValueError("`thicknesses_nm` must hold a thickness, and `stack` a resist, but one is empty.")
     xp, energies, shares = array_module(transverse), [], []
     for thickness in thicknesses_nm:
-        arguments = (
-            stack.with_thickness(stack.resist, float(thickness)),
-            wavelength_nm,
-            incident_index,
-            transverse,
-            polarization,
-        )
-        energies.append(depth_average(*arguments))
-        shares.append(reflectance(*arguments))
+        changed = stack.with_thickness(stack.resist, float(thickness))
+        energy, share = energy_and_reflectance(changed, wavelength_nm, incident_index, transverse, polarization)
+        energies.append(energy)
+        shares.append(share)
     return xp.stack(energies, axis=-1), xp.stack(shares, axis=-1)
 
 

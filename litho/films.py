@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
+from numbers import Real
 
 from litho.backend import Array, array_module, complex_dtype, real_dtype, zeros
 from litho.film_waves import Waves, refractive_index, solve, wavenumber_of
@@ -37,7 +38,7 @@ class Film:
     index: complex
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.thickness_nm) and self.thickness_nm > 0):
+        if not (isinstance(self.thickness_nm, Real) and math.isfinite(self.thickness_nm) and self.thickness_nm > 0):
             raise ValueError(f"`thickness_nm` must be a positive number, but got {self.thickness_nm}.")
         object.__setattr__(self, "thickness_nm", float(self.thickness_nm))
         object.__setattr__(self, "index", refractive_index(self.index, "index"))
@@ -245,10 +246,18 @@ def depth_average(
 
     The arriving wave has |E| = 1 at the top of the stack. What the resist absorbs in a volume is proportional to it.
     """
+    return energy_and_reflectance(stack, wavelength_nm, incident_index, transverse, polarization)[0]
+
+
+def energy_and_reflectance(
+    stack: Stack, wavelength_nm: float, incident_index: complex, transverse: Array, polarization: str
+) -> tuple[Array, Array]:
+    """Return `depth_average` and `reflectance`, (...) each, from one solution of the stack."""
     if not stack.films:
         raise ValueError("`stack` must have a resist, but is a bare substrate.")
+    xp, dtype = array_module(transverse), real_dtype(transverse)
     waves = _waves(stack, wavelength_nm, incident_index, transverse, polarization)
-    return array_module(transverse).astype(_mean_intensity(waves, stack.resist), real_dtype(transverse))
+    return xp.astype(_mean_intensity(waves, stack.resist), dtype), xp.astype(abs(waves.reflected) ** 2, dtype)
 
 
 def _waves(stack: Stack, wavelength_nm: float, incident_index: complex, transverse: Array, polarization: str) -> Waves:

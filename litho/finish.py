@@ -130,7 +130,7 @@ def _printed(coverage: NDArray[np.float32], grid: Grid, printer: Printer) -> Pri
     for intensity in printer.exposed(coverage):
         nominal = intensity.astype(np.float32) if nominal is None else nominal
         bits.append(prints(intensity, resist))
-        outlines.append(tuple(contours(intensity, grid, resist.threshold)))
+        outlines.append(tuple(contours(resist.sign * intensity, grid, resist.sign * resist.threshold)))
     assert nominal is not None
     return Printed(nominal, np.stack(bits), tuple(outlines))
 

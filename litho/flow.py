@@ -38,6 +38,7 @@ from litho.info import free_bytes
 from litho.job import Clip, Job
 from litho.metrics import epe_sites
 from litho.pixel_ilt import IltResult, StageHistory, ilt
+from litho.raster import coverage
 from litho.result import ClipResult
 
 MEMORY_SHARE = 0.5
@@ -149,7 +150,7 @@ def simulate(
     job
         see `litho.job.prepare`; its clips are the targets
     masks
-        one (ny, nx) coverage for each clip, on its grid; the targets themselves if not given
+        one (ny, nx) coverage for each clip, on its grid; the targets as the recipe's mask has them if not given
     device
         "cpu", "gpu" or "auto"
 
@@ -160,8 +161,10 @@ def simulate(
     """
     printer = Printer(job, resolve_device(device))
     for number, clip in enumerate(job.clips):
-        mask = clip.coverage() if masks is None else np.asarray(masks[number], dtype=np.float32)
-        outlines = clip.polygons if masks is None else None
+        outlines, mask = None, None if masks is None else np.asarray(masks[number], dtype=np.float32)
+        if mask is None:
+            outlines = job.shapes_seen(clip.polygons, clip.grid)
+            mask = coverage(outlines, clip.grid, np.float32)
         yield finished(clip, Found(mask - 0.5, coverage=mask, outlines=outlines), printer)
 
 

@@ -44,7 +44,7 @@ class GivenMask:
 
 
 def given_masks(paths: Sequence[Path], job: Job, layer: str | None) -> list[GivenMask]:
-    """Return the mask of each clip: the clips themselves if no file is named.
+    """Return the mask of each clip, as light meets it: of the clips themselves if no file is named.
 
     Parameters
     ----------
@@ -56,23 +56,25 @@ def given_masks(paths: Sequence[Path], job: Job, layer: str | None) -> list[Give
         of masks that are layouts; the one that `litho ilt` writes to if the file has it
     """
     if not paths:
-        return [GivenMask(clip.polygons, clip.grid) for clip in job.clips]
+        return [GivenMask(job.shapes_seen(clip.polygons, clip.grid), clip.grid) for clip in job.clips]
     if len(paths) != len(job.clips):
         raise JobError(
             f"`mask` must come with one layout each, its target, but got {len(paths)} for {len(job.clips)} layouts."
         )
-    return [_read(path, clip, layer) for path, clip in zip(paths, job.clips, strict=True)]
+    return [_read(path, clip, layer, job) for path, clip in zip(paths, job.clips, strict=True)]
 
 
-def _read(path: Path, clip: Clip, layer: str | None) -> GivenMask:
+def _read(path: Path, clip: Clip, layer: str | None, job: Job) -> GivenMask:
     if path.suffix == ".npz":
+        if not job.recipe.mask.seen_as_drawn:
+            raise JobError(f"`mask` must have no bias, round corners and shadows if it comes as pixels, as in {path}.")
         return GivenMask(_coverage_of_npz(path, clip), clip.grid)
     layout = read_layout(path)
     if layer is None and MASK_LAYER in layout.layers:
         layer = f"{MASK_LAYER[0]}/{MASK_LAYER[1]}"
     polygons = tuple(layout.polygons(layer))
     check_inside(polygons, clip.grid)
-    return GivenMask(polygons, clip.grid)
+    return GivenMask(job.shapes_seen(polygons, clip.grid), clip.grid)
 
 
 def _coverage_of_npz(path: Path, clip: Clip) -> NDArray[Any]:

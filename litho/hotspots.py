@@ -127,6 +127,8 @@ class CornerPrint:
         of the resist over the dose
     samples : (ny, nx) real
         `intensity` on the grid that side lobes are looked for on, if known
+    tone
+        what prints, "bright" or "dark"
     """
 
     label: str
@@ -134,6 +136,12 @@ class CornerPrint:
     rough: Intensity
     threshold: float
     samples: NDArray[np.floating] | None = None
+    tone: str = "bright"
+
+
+def placed(corner: CornerPrint, sites: TargetSites, limits: Limits) -> EdgePlacement:
+    """Return where the edges stand at one corner."""
+    return edge_placement(corner.intensity, sites, corner.threshold, reach_nm=limits.reach_nm, tone=corner.tone)
 
 
 def find_hotspots(
@@ -167,7 +175,7 @@ def find_hotspots(
     """
     limits = Limits() if limits is None else limits
     if placements is None:
-        placements = [edge_placement(c.intensity, sites, c.threshold, reach_nm=limits.reach_nm) for c in corners]
+        placements = [placed(c, sites, limits) for c in corners]
     spots = [*_misplaced(placements[0], corners[0].label, limits), *_wide_band(placements[1:], limits)]
     drawn = drawn_lengths(sites, target, 4 * limits.reach_nm)
     for corner, placement in zip(corners, placements, strict=True):
@@ -225,7 +233,9 @@ def _thin(corner: CornerPrint, placement: EdgePlacement, drawn: tuple[Floats, Fl
             continue
         checked = np.flatnonzero(np.isfinite(want) & np.isfinite(placement.error_nm))
         wanted = share * want[checked]
-        found = printed_lengths(corner.rough, placement, corner.threshold, checked, wanted, outwards=outwards)
+        found = printed_lengths(
+            corner.rough, placement, corner.threshold, checked, wanted, outwards=outwards, tone=corner.tone
+        )
         middles = placement.error_nm[checked] + (found if outwards else -found) / 2
         for k, value, limit, middle in zip(checked.tolist(), found.tolist(), wanted.tolist(), middles, strict=True):
             if value < limit:
@@ -246,16 +256,18 @@ def _extrema(
         mask=mask,
         margin=limits.extremum_margin,
         clearance_nm=limits.clearance_nm,
+        tone=corner.tone,
         samples=corner.samples,
     )
-    return [_of_extremum(extremum, corner.label, limits.extremum_margin) for extremum in found]
+    return [_of_extremum(extremum, corner, limits.extremum_margin) for extremum in found]
 
 
-def _of_extremum(extremum: Extremum, label: str, margin: float) -> HotSpot:
+def _of_extremum(extremum: Extremum, corner: CornerPrint, margin: float) -> HotSpot:
     ratio = extremum.intensity / extremum.threshold
-    limit = 1 + margin if extremum.kind == "dimple" else 1 - margin
-    severity = max(1.0, limit / ratio if extremum.kind == "dimple" else ratio / limit) if ratio > 0 else math.inf
-    return HotSpot(extremum.kind, extremum.x_nm, extremum.y_nm, ratio, limit, severity, label)
+    too_dark = (extremum.kind == "dimple") == (corner.tone == "bright")
+    limit = 1 + margin if too_dark else 1 - margin
+    severity = max(1.0, limit / ratio if too_dark else ratio / limit) if ratio > 0 else math.inf
+    return HotSpot(extremum.kind, extremum.x_nm, extremum.y_nm, ratio, limit, severity, corner.label)
 
 
 def _at(

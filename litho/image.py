@@ -9,6 +9,7 @@ from functools import cached_property
 
 from litho.abbe import abbe_image
 from litho.backend import Array, array_module, complex_dtype, like, real_dtype
+from litho.euv import EuvMask
 from litho.fourier import band_frequencies, band_transform, complete
 from litho.grid import Grid
 from litho.image_error import Conditions, ErrorTerms, error_terms
@@ -18,7 +19,7 @@ from litho.mask_spectrum import MaskType, mask_band
 from litho.pupil import Optics
 from litho.socs import Kernels, image_band
 from litho.source import MAX_ERROR as SOURCE_ERROR
-from litho.source_spacing import source_spacing
+from litho.source_spacing import source_spacing, split_points
 from litho.tcc import MAX_ERROR, socs_kernels
 
 
@@ -137,7 +138,8 @@ def aerial_image(
     source_error
         largest error of the intensity that the sampling of the source may cause, see `litho.source_spacing`
     spacing
-        of the source points, instead of one chosen for `source_error`
+        of the source points, instead of one chosen for `source_error`; they stand closer where the rims of two strong
+        orders cut the same cell of the source
     depth_nm
         below the top of the films of `optics.wafer`; None: the mean over the resist, or no wafer
 
@@ -152,6 +154,10 @@ def aerial_image(
         raise ValueError("`depth_nm` must come with films: `optics.wafer` is None.")
     if not math.isfinite(defocus_nm):
         raise ValueError(f"`defocus_nm` must be finite, but got {defocus_nm}.")
+    if isinstance(mask_type, EuvMask) and mask_type.reduction != optics.reduction:
+        raise ValueError(
+            f"`mask_type` must have the reduction of the lens, {optics.reduction}, but got {mask_type.reduction}."
+        )
     optics = optics if defocus_model is None else replace(optics, defocus_model=defocus_model)
     radius = optics.band_radius(grid.period_nm)
     drawn = isinstance(mask, MaskLayers | list | tuple)
@@ -163,11 +169,12 @@ def aerial_image(
     conditions = Conditions(
         band, grid.period_nm, optics, defocus_nm, spacing, depth_nm, thick, pixels=None if drawn else grid.shape
     )
+    points = split_points(optics, spacing, band, grid.period_nm)
     if method == "abbe":
-        half = abbe_image(band, optics, grid.period_nm, defocus_nm, spacing, depth_nm, thick)
+        half = abbe_image(band, optics, grid.period_nm, defocus_nm, points, depth_nm, thick)
         return AerialImage(half, grid, conditions=conditions)
     kernels = socs_kernels(
-        optics, grid.period_nm, defocus_nm, max_error=max_error, spacing=spacing, depth_nm=depth_nm
+        optics, grid.period_nm, defocus_nm, max_error=max_error, spacing=points, depth_nm=depth_nm
     ).like(band)
     return AerialImage(image_band(band, kernels)[0], grid, kernels, conditions)
 

@@ -88,6 +88,13 @@ class Job:
     mask: Mask
     kernels: tuple[Kernels, ...]
 
+    def shapes_seen(self, polygons: Sequence[Floats], grid: Grid) -> tuple[Floats, ...]:
+        """Return drawn shapes of a mask as they are written, and as light meets them."""
+        optics = self.recipe.optics
+        reduction = optics.build().reduction if optics is not None else (4.0, 4.0)
+        assert isinstance(reduction, tuple)
+        return self.recipe.mask.seen(polygons, grid, reduction)
+
 
 def prepare(
     layouts: Sequence[str | os.PathLike[str]],
@@ -130,7 +137,7 @@ def prepare(
     clips = tuple(Clip(n, tuple(p), g) for n, p, g in zip(names, drawn, grids, strict=True))
     for clip in clips:
         check_inside(clip.polygons, clip.grid)
-    process = recipe.process.build()
+    process = recipe.process.build(recipe.mask.printed_tone)
     return Job(recipe, clips, process, recipe.mask.build(), _kernels(recipe, process, grids[0], kernels))
 
 

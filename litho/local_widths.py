@@ -57,6 +57,7 @@ def printed_lengths(
     enough_nm: Floats,
     *,
     outwards: bool,
+    tone: str = "bright",
 ) -> Floats:
     """Return the printed width behind, or the space before, the printed edge of some sites.
 
@@ -74,6 +75,8 @@ def printed_lengths(
         how far is looked at each
     outwards
         the space rather than the width
+    tone
+        what prints, "bright" or "dark"
 
     Returns
     -------
@@ -89,8 +92,8 @@ def printed_lengths(
     count = max(2, math.ceil(float(enough_nm.max()) / STEP_NM))
     places = np.arange(1, count + 1) / count * enough_nm[:, None]
     points = starts[:, None, :] + places[:, :, None] * ways[:, None, :]
-    printed = intensity_at(intensity, points.reshape(-1, 2)).reshape(-1, count) >= threshold
-    other = printed == outwards
+    exposed = intensity_at(intensity, points.reshape(-1, 2)).reshape(-1, count) >= threshold
+    other = exposed == (outwards == (tone == "bright"))
     there = np.flatnonzero(other.any(axis=1))
     last = np.argmax(other, axis=1)[there]
     step, starts, ways = enough_nm[there] / count, starts[there], ways[there]

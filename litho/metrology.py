@@ -18,9 +18,9 @@ import numpy as np
 
 from litho.cells import Floats
 from litho.cutline import CutLine, Intensity, check_in_field
-from litho.edge_placement import EdgePlacement, PlacementStatistics, TargetSites, edge_placement
+from litho.edge_placement import EdgePlacement, PlacementStatistics, TargetSites
 from litho.grid import Grid
-from litho.hotspots import KINDS, CornerPrint, HotSpot, find_hotspots
+from litho.hotspots import KINDS, CornerPrint, HotSpot, find_hotspots, placed
 from litho.job import JobError
 from litho.printability import band_area_nm2, band_width_nm
 from litho.process_window import (
@@ -226,7 +226,7 @@ def verify_clip(
         outlines of what each corner prints, for the area of the band; may be left out
     """
     sites, limits = settings.sites(target, grid), settings.build()
-    placements = [edge_placement(c.intensity, sites, c.threshold, reach_nm=limits.reach_nm) for c in corners]
+    placements = [placed(c, sites, limits) for c in corners]
     spots = find_hotspots(corners, sites, target, grid, limits, mask=mask, placements=placements)
     width = band_width_nm(placements[1:]) if len(corners) > 2 else np.empty(0)
     labels = tuple(c.label for c in corners)

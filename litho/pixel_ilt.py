@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from litho.backend import Array, array_module, to_host
@@ -25,7 +25,6 @@ from litho.parametrize import (
     resample,
 )
 from litho.process import Process
-from litho.resist import Resist
 from litho.socs import Kernels
 
 
@@ -273,7 +272,7 @@ def stage_problem(
 ) -> StageProblem:
     """Put a problem on the grid of one stage; arguments as in `ilt`."""
     coarse = grid.resampled(stage.pixel_nm)
-    resist = Resist(process.resist.threshold, stage.resist_steepness)
+    resist = replace(process.resist, steepness=stage.resist_steepness)
     if stage.kernels is not None:
         kernels = tuple(k.truncated(min(stage.kernels, len(k.weights))) for k in kernels)
     model = print_model(coarse, Process(process.corners, resist), kernels, target, mask=mask)

@@ -7,11 +7,16 @@ key is its documentation.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from litho.cells import Floats
+from litho.euv import EuvMask, shadowed
+from litho.grid import Grid
 from litho.mask import Mask
+from litho.mask_bias import biased, rounded
 from litho.process import Corner, Process
 from litho.recipe_base import Length as Length
 from litho.recipe_base import Table as Table
@@ -50,28 +55,87 @@ class FieldTable(Table):
         return self
 
 
+class ShadowTable(Table):
+    """The shadow of a mask for extreme ultraviolet light, in `litho simulate` and `litho verify`; see `litho.euv`.
+
+    Parameters
+    ----------
+    absorber_nm
+        height of the absorber, at mask scale; the lens's `reduction` makes it one on the wafer
+    chief_ray_deg
+        angle of the chief ray to the mask's normal
+    azimuth_deg
+        direction along the mask, from the x axis, in which the reflected chief ray runs; 90 at the centre of the slit
+    """
+
+    absorber_nm: float
+    chief_ray_deg: float = 6.0
+    azimuth_deg: float = 90.0
+
+    @model_validator(mode="after")
+    def _valid(self) -> Self:
+        self.build(Mask(), (4.0, 4.0))
+        return self
+
+    def build(self, thin: Mask, reduction: tuple[float, float]) -> EuvMask:
+        """Return the mask, for a lens of some reduction (y, x)."""
+        return EuvMask(self.absorber_nm, self.chief_ray_deg, self.azimuth_deg, reduction, thin)
+
+
 class MaskTable(Table):
-    """The mask: thin, drawn shapes open in an absorber; the resist prints where it is exposed.
+    """The mask: thin, drawn shapes open in an absorber, or of absorber on an open mask.
 
     Parameters
     ----------
     tone
-        "dark field": drawn shapes are open
+        "dark field": drawn shapes are open, and print where the resist is exposed (holes and trenches of a positive
+        resist); "bright field": drawn shapes are absorber, and print where it is not (lines of a positive resist)
     absorber_intensity
         share of the light that the absorber lets pass: 0 for a binary mask, 0.06 for many phase-shifting ones
     absorber_phase_deg
         phase of that light
     min_area_nm2
         islands and holes smaller than this are removed from a corrected mask; 0 keeps all
+    bias_nm
+        how far the writer moves every edge of the drawn shapes outwards; negative: inwards. This and the next are for
+        masks as they are, in `litho simulate` and `litho verify`: a mask that is corrected is taken to be written as it
+        is found
+    corner_radius_nm
+        of the corners that it writes
+    euv
+        shadow of the absorber of a reflective mask, for masks as they are too
     free_margin_nm
-        how far from the target the mask may be open; the whole field if it is left out
+        how far from the target the mask may have shapes; the whole field if it is left out
     """
 
-    tone: Literal["dark field"] = "dark field"
+    tone: Literal["dark field", "bright field"] = "dark field"
     absorber_intensity: Annotated[float, Field(ge=0, lt=1)] = 0.0
     absorber_phase_deg: float = 180.0
     min_area_nm2: Annotated[float, Field(ge=0)] = 500.0
+    bias_nm: float = 0.0
+    corner_radius_nm: Annotated[float, Field(ge=0)] = 0.0
+    euv: ShadowTable | None = None
     free_margin_nm: Annotated[float, Field(ge=0)] | None = None
+
+    @property
+    def printed_tone(self) -> str:
+        """What the image of drawn shapes is, "bright" or "dark"; see `litho.resist.Resist`."""
+        return "bright" if self.tone == "dark field" else "dark"
+
+    @property
+    def seen_as_drawn(self) -> bool:
+        """Whether light meets the shapes that are drawn."""
+        return self.bias_nm == 0 and self.corner_radius_nm == 0 and self.euv is None
+
+    def seen(self, polygons: Sequence[Floats], grid: Grid, reduction: tuple[float, float]) -> tuple[Floats, ...]:
+        """Return drawn shapes as they are written on the mask of a field, and as light meets them."""
+        if self.bias_nm:
+            polygons = biased(polygons, self.bias_nm, grid)
+        if self.corner_radius_nm:
+            polygons = rounded(polygons, self.corner_radius_nm, grid=grid)
+        if self.euv is not None:
+            polygons = shadowed(polygons, self.euv.build(self.build(), reduction), grid)
+        return tuple(polygons)
 
     def build(self) -> Mask:
         """Return the transmission."""
@@ -96,7 +160,7 @@ class ProcessTable(Table):
     Parameters
     ----------
     threshold
-        intensity from which on the resist prints, relative to the clear field (or in the unit of the kernel file)
+        intensity from which on the resist is exposed, relative to the clear field (or in the unit of the kernel file)
     dose_is_amplitude
         the corners' doses multiply the amplitude of the mask, as in the ICCAD-2013 contest: the intensity takes their
         square
@@ -108,11 +172,11 @@ class ProcessTable(Table):
     dose_is_amplitude: bool = False
     corners: Annotated[tuple[Corner, ...], Field(min_length=1)]
 
-    def build(self) -> Process:
-        """Return the process, its doses in intensity."""
+    def build(self, tone: str = "bright") -> Process:
+        """Return the process, its doses in intensity, of a resist in which what is "bright" or "dark" prints."""
         power = 2 if self.dose_is_amplitude else 1
         corners = tuple(Corner(c.dose**power, c.defocus_nm) for c in self.corners)
-        return Process(corners, Resist(self.threshold))
+        return Process(corners, Resist(self.threshold, tone=tone))
 
     def labels(self) -> tuple[str, ...]:
         """Return a short text for each corner."""

@@ -34,7 +34,7 @@ class CutTable(Table):
     start_nm, end_nm
         its ends (x, y) in layout nm; it has to reach beyond both edges of the feature, at every dose and focus
     tone
-        "bright": the feature is exposed, and prints; "dark": it lies between two that do
+        "bright": the feature is exposed; "dark": it lies between two that are, as absorber's does in a bright field
     near_nm
         the feature nearest to this point (x, y) is measured; the middle of the line if it is left out
     cd_nm

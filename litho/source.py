@@ -205,8 +205,9 @@ class Source:
         wavefront, whose gradient turns the phase between two orders over a cell. The latter mostly cancels inside a
         shape and stays at its border, so it grows with the slope, not with its square. The constants are measured, so
         that the errors of gratings and clips stay below the estimate, scalar and polarised, by a factor of 5 in the
-        median. Two cases may err more: alternating lines at the very cutoff of their two orders, oblique to the axes
-        (up to 5 times: the rims touch), and a lens whose transmission rises steeply to its rim.
+        median. Two cases may err more: a lens whose transmission rises steeply to its rim; and alternating lines at the
+        very cutoff of their two orders, oblique to the axes (up to 7 times: the rims touch), unless their points are
+        `litho.source_spacing.split_points`, as they are in `aerial_image`.
 
         Parameters
         ----------

@@ -33,7 +33,11 @@ ROUNDING = 1e-9
 """A cell this much wider than a pixel is not wider."""
 
 
-def lit_points(optics: Optics, spacing: float | None = None, weight: Array | None = None) -> SourcePoints:
+Spacing = float | SourcePoints | None
+"""Distance of source points, as `Source.sample` takes it, or the points themselves."""
+
+
+def lit_points(optics: Optics, spacing: Spacing = None, weight: Array | None = None) -> SourcePoints:
     """Return the source's points, weighted so that an open mask images to 1.
 
     With a wafer the image of an open mask has the mean 1 over the depth of the resist. `weight` (S,) is light of the
@@ -47,7 +51,7 @@ def lit_points(optics: Optics, spacing: float | None = None, weight: Array | Non
 
 
 def lit_points_adjoint(
-    weight_bar: Values, optics: Optics, spacing: float | None = None, weight: Array | None = None
+    weight_bar: Values, optics: Optics, spacing: Spacing = None, weight: Array | None = None
 ) -> Values:
     """Gradient with respect to the light (S,) of each point, from the one with respect to `lit_points(...).weight`."""
     points = _given_light(optics, spacing, weight)
@@ -56,9 +60,9 @@ def lit_points_adjoint(
     return np.asarray((weight_bar - clear * ((points.weight * weight_bar).sum() / total)) / total)
 
 
-def _given_light(optics: Optics, spacing: float | None, weight: Array | None) -> SourcePoints:
+def _given_light(optics: Optics, spacing: Spacing, weight: Array | None) -> SourcePoints:
     """Return the source's points, with their own light or a given one."""
-    points = optics.source.sample(spacing)
+    points = spacing if isinstance(spacing, SourcePoints) else optics.source.sample(spacing)
     if weight is None:
         return points
     light = np.asarray(to_host(weight), dtype=np.float64)

@@ -30,6 +30,7 @@ from litho.backend import single_threaded_blas
 from litho.pupil import Optics
 from litho.socs import Kernels
 from litho.source_spacing import source_spacing
+from litho.source_weights import Spacing
 from litho.tcc_blocks import Block, tcc_blocks, without_zeroth_order
 
 MAX_ERROR = 0.03
@@ -50,7 +51,7 @@ def socs_kernels(
     defocus_nm: float = 0.0,
     max_error: float = MAX_ERROR,
     count: int | None = None,
-    spacing: float | None = None,
+    spacing: Spacing = None,
     depth_nm: float | None = None,
 ) -> Kernels:
     """Coherent kernels of a lens and source.
@@ -68,7 +69,8 @@ def socs_kernels(
     count
         number of kernels
     spacing
-        of the source points; for intensities within 1e-4 if it is not given, see `litho.source_spacing`
+        of the source points, or the points themselves; for intensities within 1e-4 if it is not given, see
+        `litho.source_spacing`
     depth_nm
         below the top of the films of `optics.wafer`; None: the mean over the resist, or no wafer
 

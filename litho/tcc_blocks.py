@@ -23,7 +23,7 @@ from litho.parity import Parity, folded, mirror_half, parities
 from litho.pupil import RIM, Optics
 from litho.shifted_pupils import components, pupil_coordinates, shifted_pupils
 from litho.source_shapes import SourcePoints
-from litho.source_weights import lit_points
+from litho.source_weights import Spacing, lit_points
 
 SHARES = 4
 """Parts of a source that are summed side by side; each has its own products."""
@@ -80,7 +80,7 @@ def tcc_blocks(
     optics: Optics,
     period_nm: tuple[float, float],
     defocus_nm: float,
-    spacing: float | None,
+    spacing: Spacing,
     depth_nm: float | None,
 ) -> tuple[list[Block], Matrix]:
     """Return T in blocks, the even one first, and its whole diagonal (ny, nx); see `litho.tcc.socs_kernels`."""

@@ -230,7 +230,7 @@ def test_all_mistakes_are_named_at_once_also_those_that_hide_behind_others() -> 
         "`ilt.stages[0].resist_steepness` must be a number, but got 'x'.",
         "`epe`: `tolerance_nm` must be a positive length, but got -1.0.",
         "`epe`: `interval_nm` must be a positive length, but got -2.0.",
-        "`mask.tone` must be 'dark field', but got 'grey'.",
+        "`mask.tone` must be 'dark field' or 'bright field', but got 'grey'.",
     ]
     for start in expected:
         assert [line for line in lines if line.startswith(start)], start

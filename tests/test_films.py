@@ -292,6 +292,7 @@ def test_a_resist_may_be_numbered_by_any_whole_number() -> None:
     [
         (lambda: Film(0.0, 1.7), r"`thickness_nm` must be a positive number, but got 0.0"),
         (lambda: Film(math.inf, 1.7), r"`thickness_nm` must be a positive number, but got inf"),
+        (lambda: Film("a", 1.5), r"`thickness_nm` must be a positive number, but got a"),  # type: ignore[arg-type]
         (lambda: Film(10.0, 1.7 - 0.1j), r"`index` must be a refractive index n \+ i k with n > 0 and k >= 0, but got"),
         (lambda: Stack((Film(10.0, 1.7),), None), r"`substrate` must be a refractive index .* but got None"),
         (lambda: Stack((Film(10.0, 1.7),), 1.5, resist=1), r"`resist` must be the number of one of 1 films, but got 1"),

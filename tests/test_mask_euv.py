@@ -12,10 +12,13 @@ from litho.euv import EuvMask, absorber_reflection, mirror_amplitude, shadowed, 
 from litho.euv_mirror import multilayer
 from litho.films import Film, reflectance
 from litho.grid import Grid
+from litho.image import aerial_image
 from litho.mask import Mask
 from litho.mask_spectrum import mask_band
 from litho.outlines import length_nm, outlines
+from litho.pupil import Optics
 from litho.raster import coverage, polygon_area_nm2
+from litho.source import Source
 
 FIELD = Grid.square(512, 1)
 DRAWN_ABSORBER = Mask(tone="bright field")
@@ -184,3 +187,11 @@ def test_the_mirror_reflects_into_the_pupil_as_under_the_angle_there() -> None:
 def test_what_is_no_mask_is_refused(call: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()  # type: ignore[operator]
+
+
+def test_a_lens_of_another_reduction_than_the_masks_is_refused() -> None:
+    lens = Optics(13.5, 0.55, Source.point(), reduction=(8.0, 4.0))
+    with pytest.raises(ValueError, match=r"`mask_type` must have the reduction of the lens, \(8.0, 4.0\), but got \(4"):
+        aerial_image([LETTER], lens, FIELD, mask_type=EuvMask(60.0), method="abbe")
+    mask = EuvMask(60.0, reduction=(8.0, 4.0))
+    assert aerial_image([LETTER], lens, FIELD, mask_type=mask, method="abbe").intensity.shape == FIELD.shape

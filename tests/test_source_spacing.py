@@ -12,13 +12,16 @@ from litho.films import Film, Stack
 from litho.focus import FocusSpread
 from litho.fourier import band_transform
 from litho.grid import Grid
-from litho.image import aerial_image
+from litho.image import aerial_image, raster_band
 from litho.mask import Mask
 from litho.mask_spectrum import mask_band
 from litho.pupil import Optics
 from litho.pupil_maps import PupilMap
+from litho.shifted_pupils import passing_shares
+from litho.socs import image_band
 from litho.source import Source
-from litho.source_spacing import phase_slope, source_spacing
+from litho.source_spacing import phase_slope, source_spacing, split_points
+from litho.tcc import socs_kernels
 
 RING = Source.annular(0.6, 0.9)
 FIELD, GRID = (360.0, 400.0), Grid((36, 40), (10.0, 10.0))
@@ -75,3 +78,78 @@ def test_images_err_less_than_the_error_that_was_asked_for(
     radius = image.radius
     error = np.abs(band_transform((90, 100), radius, fine).inverse(fine - image.half)).max()
     assert 1e-3 / 100 < error < 1e-3
+
+
+# --- cells that two rims cut --------------------------------------------------------------------------------------
+
+PITCH = 1.999 * 193 / 0.85 / 2  # both orders of alternating lines on the rim, but for half a permille
+TURNED = PITCH / math.sin(0.6), PITCH / math.cos(0.6)
+
+
+def two_orders(system: Optics, amplitude: float = 0.45) -> np.ndarray:
+    """Band of lines of alternating phase, turned against the axes of their field."""
+    ry, rx = system.band_radius(TURNED)
+    band = np.zeros((2 * ry + 1, 2 * rx + 1), complex)
+    band[1, 1], band[-1, -1] = -1j * amplitude, 1j * amplitude
+    return band
+
+
+@pytest.mark.parametrize("source", [Source.conventional(0.3), Source.annular(0.02, 0.2), Source.dipole(0.5, 0.48)])
+def test_cells_that_are_split_keep_light_place_and_spread(source: Source) -> None:
+    system = lens(source=source)
+    whole, parts = source.sample(), split_points(system, None, two_orders(system), TURNED)
+    assert len(whole) < len(parts) <= 2 * len(whole)
+    for moment in (
+        lambda p: p.x * 0 + 1,
+        lambda p: p.x,
+        lambda p: p.y,
+        lambda p: p.x**2 + (p.radial[:, 0] ** 2 + p.tangential[:, 0] ** 2) / 12,
+        lambda p: p.x * p.y + (p.radial * p.radial[:, ::-1] + p.tangential * p.tangential[:, ::-1]).sum(axis=1) / 24,
+    ):
+        assert (parts.weight * moment(parts)).sum() == pytest.approx((whole.weight * moment(whole)).sum(), abs=1e-14)
+
+
+def test_split_cells_are_those_that_two_rims_cut_and_come_with_their_mirror_images() -> None:
+    system = lens(source=Source.conventional(0.3))
+    parts = split_points(system, None, two_orders(system), TURNED)
+    sides = np.hypot(*parts.radial.T)
+    small = parts[sides < 0.6 * sides.max()]
+    assert len(small) > 100
+    assert np.hypot(small.x, small.y).max() < 0.25  # the rims touch at the axis, and part from there
+    ends = {(round(x, 9) + 0.0, round(y, 9) + 0.0) for x, y in zip(parts.x.tolist(), parts.y.tolist(), strict=True)}
+    for sign in ((-1, 1), (1, -1), (-1, -1)):
+        assert {(sign[0] * x + 0.0, sign[1] * y + 0.0) for x, y in ends} == ends
+
+
+def test_masks_without_strong_orders_at_the_rim_and_true_points_get_no_more_of_them(rng: np.random.Generator) -> None:
+    system = lens()
+    assert len(split_points(system, None, two_orders(system, 0.09), TURNED)) == len(RING.sample())
+    clips = (rng.random((3, 36, 40)) < 0.4).astype(float)
+    radius = system.band_radius(FIELD)
+    bands = np.stack([mask_band([ELBOW], Mask(), GRID, radius), raster_band(clips, Mask(), GRID, radius)[0]])
+    assert len(split_points(system, None, bands, FIELD)) == len(RING.sample())
+    dots = lens(source=Source.points([(0.1, 0.2), (0.0, 0.0)]))
+    assert len(split_points(dots, None, two_orders(dots), TURNED)) == 2
+
+
+def test_a_finer_sampling_splits_until_less_is_shared() -> None:
+    system = lens(source=Source.conventional(0.3))
+    x, y = (np.array([[1, -1]]) * 193 / 0.85 / period for period in TURNED[::-1])
+    shared = []
+    for spacing in (0.02, 0.01, 0.005):
+        points = split_points(system, spacing, two_orders(system), TURNED)
+        share = passing_shares(points, x, y, system)[2][:, 0]
+        product = np.sqrt(share * (1 - share)).prod(axis=1)
+        shared.append(2 * 0.45**2 * float((points.weight * product).sum()))
+        assert shared[-1] < 0.25 * system.source.sampling_error(spacing)
+    assert shared[0] > 3 * shared[1] > 9 * shared[2] > 0
+
+
+def test_kernels_and_the_sum_over_points_agree_on_points_that_were_split() -> None:
+    system = lens(source=Source.conventional(0.3))
+    band = two_orders(system)
+    points = split_points(system, 0.04, band, TURNED)
+    assert len(points) > len(system.source.sample(0.04))
+    kernels = socs_kernels(system, TURNED, max_error=0.0, spacing=points)
+    half = abbe_image(band, system, TURNED, spacing=points)
+    assert np.abs(image_band(band, kernels)[0] - half).max() < 1e-12
