@@ -9,7 +9,8 @@ foundation
     `quadrature` Gauss sums; `check` dot and gradient tests; `resources` where data lies
 geometry
     `layout` polygons of a file; `polygons` merging; `outlines` regions and holes; `mask_bias` moved edges, round
-    corners; `io` GDS, OASIS, GLP; `raster` exact coverage; `patterns` samples
+    corners; `io` GDS, OASIS, GLP; `raster` exact coverage; `patterns` samples; `rule_set` what a mask shop asks for,
+    measured on `outline_pieces` and `outline_regions` by `facing` stretches and the `disc_residue`
 optics
     `source` with its `source_shapes`, `source_maps` and `source_files`; `pupil` the lens, with `zernike` and
     `pupil_maps`; `focus` blur and flare; `vector` polarisation
@@ -28,13 +29,17 @@ process
     `resist` threshold; `variable_threshold`; `process` corners of dose and focus; `exposure` Dill; `diffusion`;
     `bake` reaction and diffusion; `development` rates
 inverse
-    `losses` what is punished; `model` the chain and its reverse; `parametrize` variables to mask; `optimize` batched
-    L-BFGS; `pixel_ilt` coarse to fine
+    `losses` what is punished; `model` the chain and its reverse, `band_print` from the lens band on; `parametrize`
+    variables to mask; `optimize` batched L-BFGS; `pixel_ilt` coarse to fine; `level_set_ilt` moves edges, with
+    `level_set`, `signed_distance`, `level_set_steps` and `nucleation`
 verify
     `metrics` L2, PV band, EPE; `contour` sub-pixel outlines; `curves` closed splines; `shots` rectangle counts;
     `cutline` CD and NILS on a `line_profile`; `band_image` what they measure; `edge_placement`; `local_widths`;
     `meef`; `process_window` and `window_fit`; `printability` side lobes; `hotspots`; `front`, `resist_profile` and
     `etch` after exposure; `shot_noise` photons, `roughness`, `failures`, `rare_failures`, and `stochastics` of them
+rules
+    `mask_rules` checks, with `outline_radius` and `rule_report`, and `rule_repair` mends; `spline_ilt` refines curves,
+    with `spline_mask`, `curve_penalties` and `curve_checks`
 edges
     `config`, `recipe_tables`, `recipe_sources`, `recipe_optics` and `recipe_verify` recipes; `job` what is read;
     `flow` from a job to each `result`; `exact_images` and `metrology` of a clip, with masks of `given_masks`;
@@ -68,18 +73,26 @@ _HOME = {
     "JonesPupil": "pupil_maps",
     "Kernels": "socs",
     "Layout": "layout",
+    "LevelSetSettings": "level_set_ilt",
+    "LevelSetStage": "level_set_ilt",
     "LossWeights": "pixel_ilt",
     "MackRate": "development",
     "Mask": "mask",
     "MaskLayer": "mask_layers",
     "MaskLayers": "mask_layers",
+    "MaskRules": "rule_set",
     "Optics": "pupil",
     "Process": "process",
     "PupilMap": "pupil_maps",
+    "Repair": "rule_repair",
     "Resist": "resist",
     "ResistProfile": "resist_profile",
+    "RuleViolation": "rule_set",
+    "Seeding": "nucleation",
     "ShotNoise": "shot_noise",
     "Source": "source",
+    "SplineResult": "spline_ilt",
+    "SplineSettings": "spline_ilt",
     "Stack": "films",
     "Stage": "pixel_ilt",
     "ThickMask": "thick_mask",
@@ -90,6 +103,7 @@ _HOME = {
     "arrival_time": "front",
     "biased": "mask_bias",
     "bleach": "exposure",
+    "check_mask": "mask_rules",
     "contact_statistics": "stochastics",
     "contours": "contour",
     "coverage": "raster",
@@ -112,6 +126,7 @@ _HOME = {
     "read_layout": "layout",
     "read_source": "source_files",
     "remaining_height": "resist_profile",
+    "repair_mask": "rule_repair",
     "rounded": "mask_bias",
     "socs_kernels": "tcc",
     "standing_wave": "film_curves",
@@ -145,18 +160,26 @@ __all__ = [
     "JonesPupil",
     "Kernels",
     "Layout",
+    "LevelSetSettings",
+    "LevelSetStage",
     "LossWeights",
     "MackRate",
     "Mask",
     "MaskLayer",
     "MaskLayers",
+    "MaskRules",
     "Optics",
     "Process",
     "PupilMap",
+    "Repair",
     "Resist",
     "ResistProfile",
+    "RuleViolation",
+    "Seeding",
     "ShotNoise",
     "Source",
+    "SplineResult",
+    "SplineSettings",
     "Stack",
     "Stage",
     "ThickMask",
@@ -168,6 +191,7 @@ __all__ = [
     "arrival_time",
     "biased",
     "bleach",
+    "check_mask",
     "contact_statistics",
     "contours",
     "coverage",
@@ -190,6 +214,7 @@ __all__ = [
     "read_layout",
     "read_source",
     "remaining_height",
+    "repair_mask",
     "rounded",
     "socs_kernels",
     "standing_wave",
@@ -222,10 +247,13 @@ if TYPE_CHECKING:
     from litho.io import write_oasis
     from litho.kernel_files import read_kernels
     from litho.layout import Layout, read_layout
+    from litho.level_set_ilt import LevelSetSettings, LevelSetStage
     from litho.mask import Mask
     from litho.mask_bias import biased, rounded
     from litho.mask_layers import MaskLayer, MaskLayers
+    from litho.mask_rules import check_mask
     from litho.metrics import evaluate
+    from litho.nucleation import Seeding
     from litho.pixel_ilt import IltResult, IltSettings, LossWeights, Stage, ilt
     from litho.process import Corner, Process
     from litho.process_window import exposure_window, isofocal_dose, through_focus
@@ -235,10 +263,13 @@ if TYPE_CHECKING:
     from litho.raster import coverage
     from litho.resist import Resist
     from litho.resist_profile import ResistProfile, remaining_height
+    from litho.rule_repair import Repair, repair_mask
+    from litho.rule_set import MaskRules, RuleViolation
     from litho.shot_noise import ShotNoise
     from litho.socs import Kernels
     from litho.source import Source
     from litho.source_files import read_source, write_source
+    from litho.spline_ilt import SplineResult, SplineSettings
     from litho.stochastics import contact_statistics, line_statistics
     from litho.tcc import socs_kernels
     from litho.thick_mask import BoundaryLayer, EdgeStrip, ThickMask

@@ -137,10 +137,12 @@ def _corrected(job: Job, device: str) -> list[dict[str, Any]]:
     from litho.flow import correct
     from litho.outputs import figures
     from litho.progress import CorrectionProgress, Interrupt
+    from litho.spline_flow import correct_splines
 
     with Interrupt() as interrupt, CorrectionProgress(job, device) as progress:
         found: list[dict[str, Any]] = []
-        for result in correct(job, device, lambda update: progress.show(update, interrupt.asked)):
+        correction = correct_splines if job.recipe.method == "spline" else correct
+        for result in correction(job, device, lambda update: progress.show(update, interrupt.asked)):
             progress.say(f"scoring {result.name}")
             found.append(figures(result))
     if interrupt.asked:

@@ -30,6 +30,7 @@ from litho.progress import CorrectionProgress, Interrupt
 from litho.raster import polygon_area_nm2
 from litho.recipe_verify import CutTable
 from litho.result import ClipResult
+from litho.spline_flow import correct_splines
 from litho.terminal import show_files, show_results, show_verifications, show_windows
 
 FAILED = 1
@@ -76,7 +77,8 @@ def run_ilt(request: Request) -> int:
     with told_in_one_sentence():
         job, device = request.prepare()
     with Interrupt() as interrupt, CorrectionProgress(job, device) as progress:
-        results = correct(job, device, lambda update: progress.show(update, interrupt.asked))
+        found = correct_splines if job.recipe.method == "spline" else correct
+        results = found(job, device, lambda update: progress.show(update, interrupt.asked))
         written = _write_all(results, request.out, job, progress.say)
     show_results(written, len(job.clips))
     show_files([folder_of(figures["clip"], request.out, job) for figures in written])

@@ -14,12 +14,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import tomli_w
 from pydantic import BaseModel, ValidationError, model_validator
 
+from litho.level_set_ilt import LevelSetSettings, LevelSetStage
 from litho.metrics import EpeRule
+from litho.nucleation import Seeding
 from litho.optimize import LbfgsSettings
 from litho.pixel_ilt import IltSettings, LossWeights, Stage
 from litho.process import Corner
@@ -37,6 +39,8 @@ from litho.recipe_tables import (
 )
 from litho.recipe_verify import CutTable, VerifyTable, WindowTable
 from litho.resources import path, recipe_names
+from litho.rule_set import MaskRules
+from litho.spline_ilt import SplineSettings
 
 __all__ = ["Recipe", "RecipeError", "load_recipe", "read_recipe"]
 
@@ -53,7 +57,9 @@ class Recipe(Table):
         one line for people
     seed
         of random numbers; no step of the present flow draws any
-    field, mask, process, ilt, probes, epe, output, cutline, window, verify
+    method
+        of `litho ilt`: "pixel", "level-set" (table `level_set`), or "spline", which refines what pixels found
+    field, mask, rules, process, ilt, level_set, spline, probes, epe, output, cutline, window, verify
         see their classes
     optics, kernels
         our own kernels, or those of a file: exactly one of the two
@@ -61,12 +67,16 @@ class Recipe(Table):
 
     description: str = ""
     seed: int = 0
+    method: Literal["pixel", "level-set", "spline"] = "pixel"
     field: FieldTable
     optics: OpticsTable | None = None
     kernels: KernelTable | None = None
     mask: MaskTable = MaskTable()
+    rules: MaskRules = MaskRules()
     process: ProcessTable
     ilt: IltSettings = IltSettings()
+    level_set: LevelSetSettings = LevelSetSettings()
+    spline: SplineSettings = SplineSettings()
     probes: ProbeTable = ProbeTable()
     epe: EpeRule = EpeRule()
     output: OutputTable = OutputTable()
@@ -90,9 +100,21 @@ class Recipe(Table):
                 raise ValueError(f"{name} must divide `field.size_nm` {list(self.field.size_nm)}, but got {length:g}")
         return self
 
+    @property
+    def inverse(self) -> IltSettings | LevelSetSettings:
+        """Stages and weights of the method, which for splines are those of pixels."""
+        return self.level_set if self.method == "level-set" else self.ilt
+
     def _grids(self) -> list[tuple[str, float]]:
-        stages = [(f"`ilt.stages[{i}].pixel_nm`", stage.pixel_nm) for i, stage in enumerate(self.ilt.stages)]
-        return [*stages, ("`output.shot_pixel_nm`", self.output.shot_pixel_nm)]
+        table = "level_set" if self.method == "level-set" else "ilt"
+        pixels: list[float] = [stage.pixel_nm for stage in self.inverse.stages]
+        stages = [(f"`{table}.stages[{i}].pixel_nm`", pixel) for i, pixel in enumerate(pixels)]
+        prints = [
+            (f"`ilt.stages[{i}].print_pixel_nm`", stage.print_pixel_nm)
+            for i, stage in enumerate(self.ilt.stages)
+            if stage.print_pixel_nm is not None
+        ]
+        return [*stages, *prints, ("`output.shot_pixel_nm`", self.output.shot_pixel_nm)]
 
     def as_dict(self) -> dict[str, Any]:
         """Return every value, as TOML has them."""
@@ -187,5 +209,6 @@ def _keys(kind: Any) -> list[str]:
 
 _TABLES = (Recipe, FieldTable, OpticsTable, WaferTable, KernelTable, MaskTable, ProcessTable, ProbeTable, OutputTable)
 _METROLOGY = (CutTable, WindowTable, VerifyTable)
-_CORE = (IltSettings, LossWeights, Stage, LbfgsSettings, EpeRule, Corner)
-KNOWN_KEYS.extend(dict.fromkeys(key for kind in (*_TABLES, *_METROLOGY, *_CORE) for key in _keys(kind)))
+_CORE = (IltSettings, LossWeights, Stage, LbfgsSettings, EpeRule, Corner, MaskRules)
+_METHODS = (LevelSetSettings, LevelSetStage, Seeding, SplineSettings)
+KNOWN_KEYS.extend(dict.fromkeys(key for kind in (*_TABLES, *_METROLOGY, *_CORE, *_METHODS) for key in _keys(kind)))

@@ -18,11 +18,16 @@ from litho.curves import Curve, fit_curve
 from litho.grid import Grid
 from litho.info import environment
 from litho.job import Clip, Job
+from litho.mask_rules import check_mask
 from litho.metrics import evaluate
 from litho.model import aerial_images, print_model
 from litho.pixel_ilt import StageHistory
+from litho.raster import coverage
 from litho.resist import prints
 from litho.result import ClipResult
+from litho.rule_repair import repair_mask
+from litho.rule_report import rule_figures
+from litho.rule_set import RuleViolation
 from litho.shots import greedy_rectangles
 
 
@@ -85,25 +90,34 @@ class Printed:
     outlines: tuple[tuple[Floats, ...], ...]
 
 
+@dataclass(frozen=True, eq=False)
+class _Written:
+    """A mask as it is handed over: coverage (ny, nx), outlines, the curve of each, and the rules that it breaks."""
+
+    coverage: NDArray[np.float32]
+    outlines: tuple[Floats, ...]
+    curves: tuple[Curve | None, ...]
+    violations: tuple[RuleViolation, ...]
+
+
 def finished(clip: Clip, found: Found, printer: Printer) -> ClipResult:
     """Return everything there is to say about a mask."""
     begin, job, grid = time.perf_counter(), printer.job, clip.grid
-    level, coverage = found.level, found.coverage
-    if coverage is None:
-        level = without_specks(level, grid, job.recipe.mask.min_area_nm2)
-        coverage = (level > 0).astype(np.float32)
-    mask, target = coverage >= 0.5, clip.coverage()
-    outlines = tuple(found.outlines) if found.outlines is not None else _outlines(level, grid, job)
-    curves = _curves(outlines, job) if found.coverage is None else (None,) * len(outlines)
-    printed = _printed(coverage, grid, printer)
-    metrics = {**_scores(printed.prints, mask, target, grid, job), **_descriptions(curves, found, job)}
+    written = _written(clip, found, job)
+    mask, target = written.coverage >= 0.5, clip.coverage()
+    printed = _printed(written.coverage, grid, printer)
+    metrics = {
+        **_scores(printed.prints, mask, target, grid, job),
+        "rules": rule_figures(written.violations, job.recipe.rules),
+        **_descriptions(written.curves, found, job),
+    }
     seconds = found.seconds + time.perf_counter() - begin
     return ClipResult(
         name=clip.name,
         grid=grid,
         target_polygons=clip.polygons,
-        mask_polygons=outlines,
-        curves=curves,
+        mask_polygons=written.outlines,
+        curves=written.curves,
         target=target,
         mask=mask.astype(np.uint8),
         intensity=printed.intensity,
@@ -122,6 +136,19 @@ def finished(clip: Clip, found: Found, printer: Printer) -> ClipResult:
             **environment(printer.device),
         },
     )
+
+
+def _written(clip: Clip, found: Found, job: Job) -> _Written:
+    """Return the mask that is written: a given one as it is; of a level what complies with the rules."""
+    grid, rules = clip.grid, job.recipe.rules
+    if found.coverage is not None:
+        outlines = tuple(_outlines(found.level, grid, job) if found.outlines is None else found.outlines)
+        violations = check_mask(outlines, rules, bounds_nm=grid.bounds_nm, targets=clip.polygons)
+        return _Written(found.coverage, outlines, (None,) * len(outlines), violations)
+    level = without_specks(found.level, grid, min(rules.min_area_nm2, rules.min_hole_nm2))
+    repair = repair_mask(_outlines(level, grid, job), rules, bounds_nm=grid.bounds_nm, targets=clip.polygons)
+    covered = (coverage(repair.outlines, grid, np.float32) >= 0.5).astype(np.float32)
+    return _Written(covered, repair.outlines, _curves(repair.outlines, job), repair.violations)
 
 
 def _printed(coverage: NDArray[np.float32], grid: Grid, printer: Printer) -> Printed:

@@ -9,6 +9,7 @@ enough for the caches, and there are as many threads as cores. Results come one 
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +37,7 @@ from litho.backend import (
 from litho.finish import Found, Printer, finished
 from litho.info import free_bytes
 from litho.job import Clip, Job
+from litho.level_set_ilt import LevelSetSettings, level_set_ilt
 from litho.metrics import epe_sites
 from litho.pixel_ilt import IltResult, StageHistory, ilt
 from litho.raster import coverage
@@ -67,11 +69,20 @@ class Update:
     losses: NDArray[Any]
 
 
+NEAR_NM = 100.0
+"""A target that is near the border of its field may have its mask there too."""
+
 Report = Callable[[Update], bool]
 """called after each step, from any thread; True stops, the best masks so far are kept"""
 
 
-def correct(job: Job, device: str = "auto", report: Report | None = None) -> Iterator[ClipResult]:
+Refine = Callable[[int, ClipResult, Printer], ClipResult]
+"""what else is done with the number of a clip and its result"""
+
+
+def correct(
+    job: Job, device: str = "auto", report: Report | None = None, refine: Refine | None = None
+) -> Iterator[ClipResult]:
     """Find the mask of every clip.
 
     Parameters
@@ -82,6 +93,8 @@ def correct(job: Job, device: str = "auto", report: Report | None = None) -> Ite
         "cpu", "gpu" or "auto"
     report
         see `Report`. If it stops, clips of batches that have not begun are left out
+    refine
+        see `Refine`
 
     Yields
     ------
@@ -92,7 +105,7 @@ def correct(job: Job, device: str = "auto", report: Report | None = None) -> Ite
     printer = Printer(job, device)
     parts = batches(job, device)
     workers = min(len(parts), threads(), clips_at_once(job, device)) if device == "cpu" else 1
-    corrected = partial(_corrected, printer=printer, alone=workers == 1, report=report)
+    corrected = partial(_corrected, printer=printer, alone=workers == 1, report=report, refine=refine)
     if workers == 1:
         for results in map(corrected, parts):
             yield from results
@@ -122,7 +135,9 @@ def _in_threads(
                 future.cancel()
 
 
-def _corrected(batch: range, printer: Printer, alone: bool, report: Report | None) -> list[ClipResult]:
+def _corrected(
+    batch: range, printer: Printer, alone: bool, report: Report | None, refine: Refine | None
+) -> list[ClipResult]:
     """Return the finished clips of a batch; only if it runs alone do its transforms use threads."""
     begin, job = time.perf_counter(), printer.job
     clips = job.clips[batch.start : batch.stop]
@@ -136,7 +151,8 @@ def _corrected(batch: range, printer: Printer, alone: bool, report: Report | Non
         history = tuple(StageHistory(h.stage, to_host(h.values[:, number : number + 1])) for h in result.history)
         level = to_host(result.level[number, ...])
         found = Found(level, history, seconds, len(clips), result.stopped_early)
-        results.append(finished(clip, found, printer))
+        done = finished(clip, found, printer)
+        results.append(done if refine is None else refine(batch[number], done, printer))
     return results
 
 
@@ -186,8 +202,9 @@ def bytes_per_clip(job: Job) -> int:
     fields per kernel and focus on the band grid.
     """
     ny, nx = job.clips[0].grid.shape
-    settings = job.recipe.ilt
-    finest = min(stage.pixel_nm for stage in settings.stages) / job.recipe.field.pixel_nm
+    settings = job.recipe.inverse
+    pixels = [getattr(stage, "print_pixel_nm", None) or stage.pixel_nm for stage in settings.stages]
+    finest = min(pixels) / job.recipe.field.pixel_nm
     coarse = ny * nx / finest**2 * (30 + 2 * settings.optimizer.history)
     fields = sum(3 * 2 * len(k.weights) * k.band_shape[0] * k.band_shape[1] for k in job.kernels)
     return int(4 * (8 * ny * nx + coarse + fields))
@@ -206,32 +223,46 @@ def probe_costs(target: NDArray[np.bool_], job: Job) -> NDArray[np.float32]:
 def _optimised(job: Job, clips: Sequence[Clip], batch: range, device: str, report: Report | None) -> IltResult:
     target = np.stack([clip.coverage() for clip in clips])
     probes = None
-    if job.recipe.ilt.weights.epe > 0:
+    settings = job.recipe.inverse
+    if settings.weights.epe > 0:
         probes = to_device(np.stack([probe_costs(t >= 0.5, job) for t in target]), device)
 
     def progress(stage: int, step: int, values: Array) -> bool:
         return report is not None and report(Update(batch, stage, step, to_host(values)))
 
-    result = ilt(
-        to_device(target, device),
-        clips[0].grid,
-        job.process,
-        job.kernels,
-        job.recipe.ilt,
-        mask=job.mask,
-        probes=probes,
-        free=_free_region(target, job, device),
-        report=progress,
-    )
+    free = _free_region(clips, target, job, device)
+    given = to_device(target, device), clips[0].grid, job.process, job.kernels
+    if isinstance(settings, LevelSetSettings):
+        result = level_set_ilt(*given, settings, mask=job.mask, probes=probes, free=free, report=progress)
+    else:
+        result = ilt(*given, settings, mask=job.mask, probes=probes, free=free, report=progress)
     synchronize(result.level)
     return result
 
 
-def _free_region(target: NDArray[np.float32], job: Job, device: str) -> Array | None:
-    """Return where each mask may be open, (clips, ny, nx): within the recipe's margin of its target."""
-    margin = job.recipe.mask.free_margin_nm
-    if margin is None:
+def _free_region(clips: Sequence[Clip], target: NDArray[np.float32], job: Job, device: str) -> Array | None:
+    """Return where each mask may have shapes, (clips, ny, nx), None if everywhere.
+
+    That is within the recipe's margin of the target, and away from the field's border except within `NEAR_NM` of it.
+    """
+    margin, border = job.recipe.mask.free_margin_nm, job.recipe.mask.border_nm
+    if margin is None and border == 0:
         return None
-    pixel = job.clips[0].grid.pixel_nm
-    distances = [scipy.ndimage.distance_transform_edt(clip <= 0, sampling=pixel) for clip in target]
-    return to_device((np.stack(distances) <= margin).astype(np.float32), device)
+    free = []
+    for clip, wanted in zip(clips, target, strict=True):
+        inner = np.zeros(clip.grid.shape, np.bool_)
+        inner[tuple(slice(n, -n or None) for n in (math.ceil(border / p) for p in clip.grid.pixel_nm))] = True
+        if margin is not None or not _clear_of_border(clip, border + NEAR_NM):
+            distance = scipy.ndimage.distance_transform_edt(wanted <= 0, sampling=clip.grid.pixel_nm)
+            inner |= distance <= NEAR_NM
+            inner &= distance <= (math.inf if margin is None else margin)
+        free.append(inner)
+    return to_device(np.stack(free).astype(np.float32), device)
+
+
+def _clear_of_border(clip: Clip, distance_nm: float) -> bool:
+    """Return whether no shape of the target is so near to the border of the field."""
+    x0, y0, x1, y1 = clip.grid.bounds_nm
+    low = np.min([p.min(axis=0) for p in clip.polygons], axis=0) - (x0, y0)
+    high = (x1, y1) - np.max([p.max(axis=0) for p in clip.polygons], axis=0)
+    return bool(min(low.min(), high.min()) >= distance_nm)

@@ -167,7 +167,7 @@ def field_grids(boxes: Sequence[Box], recipe: Recipe, anchored: bool = False) ->
 def _fitted_size(boxes: Sequence[Box], recipe: Recipe) -> tuple[float, float]:
     """Return width and height of the field that holds each clip with its halo."""
     pixel, halo = recipe.field.pixel_nm, recipe.field.halo_nm or 0.0
-    unit = math.lcm(*(round(stage.pixel_nm / pixel) for stage in recipe.ilt.stages)) * pixel
+    unit = math.lcm(*(round(stage.pixel_nm / pixel) for stage in recipe.inverse.stages)) * pixel
     sides = [max(box[axis + 2] - box[axis] for box in boxes) + 2 * halo for axis in (0, 1)]
     _check_count(sides[0], sides[1], pixel)
     # one more pixel, because the field starts on a whole one

@@ -8,10 +8,14 @@ from __future__ import annotations
 import csv
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
+
+from litho.cells import Floats
 from litho.hotspots import KINDS, HotSpot
 from litho.info import program_version
 from litho.io.atomic import atomic_path
@@ -36,10 +40,10 @@ def write_hotspots(spots: Sequence[HotSpot], path: str | os.PathLike[str]) -> No
     """Write hot spots as a table, the worst first: kind, place, value, limit, severity, corner."""
     head = ("rank", "kind", "x_nm", "y_nm", "value", "limit", "severity", "corner")
     rows = (
-        (rank, s.kind, *map(_short, (s.x_nm, s.y_nm, s.value, s.limit, s.severity)), s.corner)
+        (rank, s.kind, *map(short_number, (s.x_nm, s.y_nm, s.value, s.limit, s.severity)), s.corner)
         for rank, s in enumerate(spots, 1)
     )
-    _write(path, head, rows)
+    write_table(path, head, rows)
 
 
 def write_edge_placement(verification: Verification, path: str | os.PathLike[str]) -> None:
@@ -49,25 +53,25 @@ def write_edge_placement(verification: Verification, path: str | os.PathLike[str
     errors = [placement.error_nm for placement in verification.placements]
     rows = (
         (
-            *map(_short, (*sites.points_nm[k], *sites.normals[k])),
-            *(_short(error[k]) for error in errors),
-            *([_short(band[k])] if len(band) else []),
+            *map(short_number, (*sites.points_nm[k], *sites.normals[k])),
+            *(short_number(error[k]) for error in errors),
+            *([short_number(band[k])] if len(band) else []),
         )
         for k in range(len(sites))
     )
-    _write(path, (*head, "band_nm") if len(band) else head, rows)
+    write_table(path, (*head, "band_nm") if len(band) else head, rows)
 
 
 def write_bossung(window: MeasuredWindow, path: str | os.PathLike[str]) -> None:
     """Write Bossung curves as a table: cut, focus, dose and CD (empty where the feature does not print)."""
     doses = window.settings.doses
     rows = (
-        (cut.series.line.name, _short(focus), _short(dose), _short(width))
+        (cut.series.line.name, short_number(focus), short_number(dose), short_number(width))
         for cut in window.cuts
         for focus, widths in zip(cut.series.foci_nm, cut.series.cd_nm(doses), strict=True)
         for dose, width in zip(doses, widths, strict=True)
     )
-    _write(path, ("cut", "defocus_nm", "dose", "cd_nm"), rows)
+    write_table(path, ("cut", "defocus_nm", "dose", "cd_nm"), rows)
 
 
 def write_lyrdb(spots: Sequence[HotSpot], path: str | os.PathLike[str], cell: str, layout: str = "") -> None:
@@ -84,37 +88,89 @@ def write_lyrdb(spots: Sequence[HotSpot], path: str | os.PathLike[str], cell: st
     layout
         file that the markers belong to
     """
+    items = []
+    for rank, spot in enumerate(spots, 1):
+        told = f"{rank}: {spot.value:.4g}, limit {spot.limit:.4g}, at {spot.corner}"
+        square = np.array([spot.x_nm, spot.y_nm]) + MARKER_NM * np.array([[-1, -1], [-1, 1], [1, 1], [1, -1]])
+        items.append(LyrdbItem(spot.kind, square, told))
+    write_database(path, "litho verify", {kind: _KINDS[kind] for kind in KINDS}, items, cell, layout)
+
+
+@dataclass(frozen=True, eq=False)
+class LyrdbItem:
+    """One marker of a marker database.
+
+    Parameters
+    ----------
+    category
+        that it is listed under
+    points_nm : (n, 2)
+        points (x, y) in layout nm: an edge if they are two, else a polygon
+    text
+        shown beside it
+    """
+
+    category: str
+    points_nm: Floats
+    text: str
+
+
+def write_database(
+    path: str | os.PathLike[str],
+    description: str,
+    categories: Mapping[str, str],
+    items: Iterable[LyrdbItem],
+    cell: str,
+    layout: str = "",
+) -> None:
+    """Write a marker database for KLayout.
+
+    Parameters
+    ----------
+    path
+        ends in .lyrdb, so that KLayout knows it
+    description
+        of the whole
+    categories
+        name and description of each
+    items
+        the markers, in the order that they are listed in
+    cell
+        name of the layout's top cell
+    layout
+        file that the markers belong to
+    """
     root = ElementTree.Element("report-database")
     for tag, text in (
-        ("description", "litho verify"),
+        ("description", description),
         ("original-file", _printable(layout)),
         ("generator", f"litho {program_version()}"),
         ("top-cell", _printable(cell)),
         ("tags", ""),
     ):
         ElementTree.SubElement(root, tag).text = text
-    categories = ElementTree.SubElement(root, "categories")
-    for kind in KINDS:
-        category = ElementTree.SubElement(categories, "category")
-        ElementTree.SubElement(category, "name").text = kind
-        ElementTree.SubElement(category, "description").text = _KINDS[kind]
+    listed = ElementTree.SubElement(root, "categories")
+    for name, meaning in categories.items():
+        category = ElementTree.SubElement(listed, "category")
+        ElementTree.SubElement(category, "name").text = name
+        ElementTree.SubElement(category, "description").text = meaning
         ElementTree.SubElement(category, "categories")
     one = ElementTree.SubElement(ElementTree.SubElement(root, "cells"), "cell")
     for tag, text in (("name", _printable(cell)), ("variant", ""), ("layout-name", ""), ("references", "")):
         ElementTree.SubElement(one, tag).text = text
-    items = ElementTree.SubElement(root, "items")
-    for rank, spot in enumerate(spots, 1):
-        _add_item(items, rank, spot, _printable(cell))
+    parent = ElementTree.SubElement(root, "items")
+    for item in items:
+        _add_item(parent, item, _printable(cell))
     ElementTree.indent(root, " ")
     with atomic_path(path) as temporary:
         ElementTree.ElementTree(root).write(temporary, encoding="utf-8", xml_declaration=True)
 
 
-def _add_item(items: ElementTree.Element, rank: int, spot: HotSpot, cell: str) -> None:
+def _add_item(items: ElementTree.Element, marker: LyrdbItem, cell: str) -> None:
     item = ElementTree.SubElement(items, "item")
     for tag, text in (
         ("tags", ""),
-        ("category", f"'{spot.kind}'"),  # quoted, for names have spaces
+        ("category", f"'{marker.category}'"),  # quoted, for names have spaces
         ("cell", cell),
         ("visited", "false"),
         ("multiplicity", "1"),
@@ -123,24 +179,22 @@ def _add_item(items: ElementTree.Element, rank: int, spot: HotSpot, cell: str) -
     ):
         ElementTree.SubElement(item, tag).text = text
     values = ElementTree.SubElement(item, "values")
-    x, y, half = spot.x_nm / 1000, spot.y_nm / 1000, MARKER_NM / 1000
-    corners = ((x - half, y - half), (x - half, y + half), (x + half, y + half), (x + half, y - half))
-    told = f"{rank}: {spot.value:.4g}, limit {spot.limit:.4g}, at {spot.corner}".replace("'", "")
-    for text in (
-        "polygon: (" + ";".join(f"{a:.6f},{b:.6f}" for a, b in corners) + ")",
-        f"text: '{_printable(told)}'",
-    ):
+    shape = "edge" if len(marker.points_nm) == 2 else "polygon"
+    points = ";".join(f"{x:.6f},{y:.6f}" for x, y in (np.asarray(marker.points_nm) / 1000).tolist())
+    told = _printable(marker.text).replace("'", "")
+    for text in (f"{shape}: ({points})", f"text: '{told}'"):
         ElementTree.SubElement(values, "value").text = text
 
 
-def _write(path: str | os.PathLike[str], head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def write_table(path: str | os.PathLike[str], head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table (.csv) with a row of names."""
     with atomic_path(path) as temporary, Path(temporary).open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(head)
         writer.writerows(rows)
 
 
-def _short(value: float) -> str:
+def short_number(value: float) -> str:
     """Return a number to six decimals; empty if there is none."""
     return "" if math.isnan(value) else f"{value:.6f}".rstrip("0").rstrip(".") or "0"
 

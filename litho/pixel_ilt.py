@@ -35,7 +35,7 @@ class Stage:
     Parameters
     ----------
     pixel_nm
-        grid of variables, mask and print
+        grid of variables and mask, and of the print
     steps
         the most optimiser steps
     mask_steepness
@@ -44,6 +44,8 @@ class Stage:
         slope of the sigmoid that makes the intensity a print
     kernels
         number of kernels, the first of each focus; all if not given: weak ones can wait for the last stages
+    print_pixel_nm
+        finer grid of the print; `pixel_nm` if not given: a steep resist needs a fine one, a smooth mask does not
     """
 
     pixel_nm: float
@@ -51,8 +53,12 @@ class Stage:
     mask_steepness: float
     resist_steepness: float
     kernels: int | None = None
+    print_pixel_nm: float | None = None
 
     def __post_init__(self) -> None:
+        if self.print_pixel_nm is not None and not 0 < self.print_pixel_nm <= self.pixel_nm:
+            rule = f"must be over 0 and at most `pixel_nm` ({self.pixel_nm})"
+            raise ValueError(f"`print_pixel_nm` {rule}, but got {self.print_pixel_nm}.")
         if self.kernels is not None and self.kernels < 1:
             raise ValueError(f"`kernels` must be at least 1, but got {self.kernels}.")
         for name in ("pixel_nm", "steps", "mask_steepness", "resist_steepness"):
@@ -227,7 +233,8 @@ class StageProblem:
 
     def start(self, settings: IltSettings) -> Array:
         """Return the first variables, (clips, ny, nx)."""
-        return settings.start_outside + (settings.start_inside - settings.start_outside) * self.target
+        inside = block_mean(self.target, self.model.mask_grid.shape)
+        return settings.start_outside + (settings.start_inside - settings.start_outside) * inside
 
     def loss(self, printed: Array) -> tuple[Array, Array]:
         """Return the weighted loss of each clip, (clips,), and the gradient of their sum, (corners, clips, ny, nx)."""
@@ -275,13 +282,14 @@ def stage_problem(
     resist = replace(process.resist, steepness=stage.resist_steepness)
     if stage.kernels is not None:
         kernels = tuple(k.truncated(min(stage.kernels, len(k.weights))) for k in kernels)
-    model = print_model(coarse, Process(process.corners, resist), kernels, target, mask=mask)
-    count = (coarse.shape[0] * coarse.shape[1]) / (grid.shape[0] * grid.shape[1])
+    printed = coarse if stage.print_pixel_nm is None else grid.resampled(stage.print_pixel_nm)
+    model = print_model(coarse, Process(process.corners, resist), kernels, target, mask=mask, print_grid=printed)
+    count = (printed.shape[0] * printed.shape[1]) / (grid.shape[0] * grid.shape[1])
     return StageProblem(
         model,
         gaussian_diffusion(coarse, settings.smoothing_nm, target),
-        block_mean(target, coarse.shape),
-        None if probes is None else block_mean(probes, coarse.shape) * (1 / count),
+        block_mean(target, printed.shape),
+        None if probes is None else block_mean(probes, printed.shape) * (1 / count),
         None if free is None else block_mean(free, coarse.shape),
         settings.weights,
         stage.mask_steepness,

@@ -36,10 +36,13 @@ class CorrectionProgress:
     """A bar over all steps of a job; steps on finer grids count for more, as they take longer."""
 
     def __init__(self, job: Job, device: str) -> None:
-        self._job, self._stages = job, job.recipe.ilt.stages
-        coarsest = max(stage.pixel_nm for stage in self._stages)
-        self._weights = [1 + (coarsest / stage.pixel_nm) ** 2 for stage in self._stages]
-        self._each = sum(weight * stage.steps for weight, stage in zip(self._weights, self._stages, strict=True))
+        self._stages = [(stage.pixel_nm, stage.steps) for stage in job.recipe.inverse.stages]
+        if job.recipe.method == "spline":
+            curves = job.recipe.spline
+            self._stages += [(curves.pixel_nm, curves.steps)] * len(curves.penalties_nm2)
+        coarsest = max(pixel for pixel, _ in self._stages)
+        self._weights = [1 + (coarsest / pixel) ** 2 for pixel, _ in self._stages]
+        self._each = sum(weight * steps for weight, (_, steps) in zip(self._weights, self._stages, strict=True))
         self._done: dict[int, float] = {}
         console = Console(stderr=True)
         self._bar = Progress(
@@ -68,16 +71,16 @@ class CorrectionProgress:
 
     def show(self, update: Update, stopping: bool) -> bool:
         """Show where a correction stands; return whether it is to stop."""
-        before = sum(w * s.steps for w, s in zip(self._weights[: update.stage], self._stages, strict=False))
+        before = sum(w * steps for w, (_, steps) in zip(self._weights[: update.stage], self._stages, strict=False))
         done = before + self._weights[update.stage] * update.step
-        stage = self._stages[update.stage]
+        pixel, _ = self._stages[update.stage]
         self._done[update.clips.start] = done * len(update.clips)
         self._bar.update(
             self._task,
             completed=sum(list(self._done.values())),
             description="stopping"
             if stopping
-            else f"stage {update.stage + 1}/{len(self._stages)}, {stage.pixel_nm:g} nm, step {update.step}",
+            else f"stage {update.stage + 1}/{len(self._stages)}, {pixel:g} nm, step {update.step}",
             loss=f"loss {float(update.losses.mean()):,.0f} nm²",
         )
         return stopping

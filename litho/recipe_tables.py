@@ -94,8 +94,6 @@ class MaskTable(Table):
         share of the light that the absorber lets pass: 0 for a binary mask, 0.06 for many phase-shifting ones
     absorber_phase_deg
         phase of that light
-    min_area_nm2
-        islands and holes smaller than this are removed from a corrected mask; 0 keeps all
     bias_nm
         how far the writer moves every edge of the drawn shapes outwards; negative: inwards. This and the next are for
         masks as they are, in `litho simulate` and `litho verify`: a mask that is corrected is taken to be written as it
@@ -106,16 +104,19 @@ class MaskTable(Table):
         shadow of the absorber of a reflective mask, for masks as they are too
     free_margin_nm
         how far from the target the mask may have shapes; the whole field if it is left out
+    border_nm
+        along the field's border, so far into it, a corrected mask has no shapes but those near the target: the field
+        repeats, the mask does not
     """
 
     tone: Literal["dark field", "bright field"] = "dark field"
     absorber_intensity: Annotated[float, Field(ge=0, lt=1)] = 0.0
     absorber_phase_deg: float = 180.0
-    min_area_nm2: Annotated[float, Field(ge=0)] = 500.0
     bias_nm: float = 0.0
     corner_radius_nm: Annotated[float, Field(ge=0)] = 0.0
     euv: ShadowTable | None = None
     free_margin_nm: Annotated[float, Field(ge=0)] | None = None
+    border_nm: Annotated[float, Field(ge=0)] = 24.0
 
     @property
     def printed_tone(self) -> str:

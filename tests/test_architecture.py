@@ -14,7 +14,10 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 ROWS = (
     {"backend", "grid", "fourier", "resources", "check", "quadrature"},
-    {"cells", "polygons", "outlines", "mask_bias", "layout", "patterns", "raster", "io"},
+    {
+        *("cells", "polygons", "outlines", "mask_bias", "layout", "patterns", "raster", "io"),
+        *("rule_set", "outline_pieces", "outline_regions", "facing", "disc_residue"),
+    },
     {
         *("source", "source_shapes", "source_maps", "source_files", "zernike", "pupil", "pupil_maps", "focus"),
         *("film_waves", "films", "film_curves", "euv_mirror", "vector", "depth_modes"),
@@ -36,11 +39,18 @@ ROWS = (
         ),
     },
     {"resist", "process", "diffusion", "exposure", "bake", "development", "variable_threshold"},
-    {"losses", "model", "parametrize", "optimize", "pixel_ilt"},
+    {
+        *("losses", "model", "band_print", "parametrize", "optimize", "pixel_ilt"),
+        *("level_set", "signed_distance", "nucleation", "level_set_steps", "level_set_ilt"),
+    },
     {
         *("contour", "curves", "metrics", "shots", "line_profile", "cutline", "meef", "process_window", "window_fit"),
         *("edge_placement", "local_widths", "printability", "hotspots", "front", "resist_profile", "etch"),
         *("shot_noise", "roughness", "failures", "rare_failures", "stochastics"),
+    },
+    {
+        *("outline_radius", "mask_rules", "rule_report", "rule_repair"),
+        *("spline_mask", "curve_checks", "curve_penalties", "spline_ilt"),
     },
 )
 """Rows of the module map: a module imports from its own row and the rows before it. What is in none is an edge."""

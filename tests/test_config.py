@@ -10,7 +10,6 @@ import pytest
 from litho.config import Recipe, RecipeError, load_recipe, read_recipe
 from litho.films import Film, Stack
 from litho.focus import Flare, FocusSpread
-from litho.pixel_ilt import IltSettings
 from litho.process import Corner
 from litho.pupil import Optics
 from litho.resources import recipe_names
@@ -71,7 +70,7 @@ def test_the_contest_recipe_squares_its_doses_and_keeps_its_field() -> None:
     assert process.resist.threshold == 0.225
     assert recipe.field.size_nm == (2048.0, 2048.0)
     assert recipe.field.offset_nm == (512.0, 512.0)
-    assert recipe.ilt.stages == IltSettings().stages
+    assert recipe.ilt.stages[-1].print_pixel_nm == 2.0
     assert recipe.process.labels()[1] == "amplitude dose 1.02, defocus 0 nm"
 
 
@@ -262,7 +261,9 @@ WAFER = '[optics]\npolarization = "te"\n[optics.wafer]\nsubstrate_n = 0.9\n'
             f"{WAFER}films = [{{ thickness_nm = -9, n = 1.7 }}]",
             "`optics.wafer.films[0].thickness_nm` must be greater than 0, but got -9.",
         ),
-        ("[mask]\nmin_area_nm2 = 1979-05-27", "`mask.min_area_nm2` must be a number, but got '1979-05-27'."),
+        ("[mask]\nborder_nm = 1979-05-27", "`mask.border_nm` must be a number, but got '1979-05-27'."),
+        ("[rules]\nmin_width_nm = -1", "`rules`: `min_width_nm` must be a length of at least 0, but got -1.0."),
+        ('method = "magic"', "`method` must be 'pixel', 'level-set' or 'spline', but got 'magic'."),
         ("[kernels]\n[optics]\nna = 1", "exactly one of the tables `optics` and `kernels` must be given."),
         (
             "[[ilt.stages]]\npixel_nm = 2.5\nsteps = 1\nmask_steepness = 4\nresist_steepness = 50",
