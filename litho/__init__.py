@@ -24,27 +24,34 @@ image
     `shifted_pupils` what the lens passes for each source point; `source_weights` their light, `source_spacing` how
     many; `abbe` slow and obvious reference, with gradients; `tcc` coherent kernels, from `tcc_blocks` by `parity`;
     `socs` fast image; `image` an image known everywhere; `image_error` what it may be wrong by, at `probes`;
-    `kernel_files` kernels in files
+    `kernel_files` kernels in files; `source_space` sources that can be made, `source_images` what each part images
 process
     `resist` threshold; `variable_threshold`; `process` corners of dose and focus; `exposure` Dill; `diffusion`;
     `bake` reaction and diffusion; `development` rates
 inverse
     `losses` what is punished; `model` the chain and its reverse, `band_print` from the lens band on; `parametrize`
     variables to mask; `optimize` batched L-BFGS; `pixel_ilt` coarse to fine; `level_set_ilt` moves edges, with
-    `level_set`, `signed_distance`, `level_set_steps` and `nucleation`
+    `level_set`, `signed_distance`, `level_set_steps` and `nucleation`; `smo` source and mask together
 verify
     `metrics` L2, PV band, EPE; `contour` sub-pixel outlines; `curves` closed splines; `shots` rectangle counts;
     `cutline` CD and NILS on a `line_profile`; `band_image` what they measure; `edge_placement`; `local_widths`;
-    `meef`; `process_window` and `window_fit`; `printability` side lobes; `hotspots`; `front`, `resist_profile` and
-    `etch` after exposure; `shot_noise` photons, `roughness`, `failures`, `rare_failures`, and `stochastics` of them
+    `meef`; `process_window`, `placement_window` and `window_fit`; `printability` side lobes; `hotspots`; `front`,
+    `resist_profile` and `etch` after exposure; `shot_noise` photons, `roughness`, `failures`, `rare_failures`, and
+    `stochastics` of them
 rules
     `mask_rules` checks, with `outline_radius` and `rule_report`, and `rule_repair` mends; `spline_ilt` refines curves,
-    with `spline_mask`, `curve_penalties` and `curve_checks`
+    with `spline_mask`, `curve_penalties` and `curve_checks`; `fracture` into `rectangles`, `trapezoids` or overlapping
+    `curve_shots` that `shot_fit` moves; `multibeam` doses; `write_time`
+opc
+    `fragments` of a target's edges; `edge_moves` to outlines; `edge_image` what they image, and its MEEF matrix;
+    `edge_opc` steps at sites, `edge_area` on the whole print; `rule_opc` biases and serifs; `move_limits` mask rules;
+    `srafs`; `edge_masks` all of it, by `opc_settings`
 edges
     `config`, `recipe_tables`, `recipe_sources`, `recipe_optics` and `recipe_verify` recipes; `job` what is read;
     `flow` from a job to each `result`; `exact_images` and `metrology` of a clip, with masks of `given_masks`;
     `outputs` and `markers` files; `pictures`, `window_pictures`, `verify_pictures` in one `plot_style`; `report`;
-    `cli` and `bench` commands
+    `spline_flow`, `opc_flow` and `smo_flow` by other methods; `cli`, `bench`, `opc_command`, `smo_command` and
+    `fracture_command` commands
 """
 
 from __future__ import annotations
@@ -66,6 +73,8 @@ _HOME = {
     "Film": "films",
     "Flare": "focus",
     "FocusSpread": "focus",
+    "FractureSettings": "fracture",
+    "FragmentSettings": "fragments",
     "Gradients": "abbe",
     "Grid": "grid",
     "IltResult": "pixel_ilt",
@@ -81,6 +90,8 @@ _HOME = {
     "MaskLayer": "mask_layers",
     "MaskLayers": "mask_layers",
     "MaskRules": "rule_set",
+    "MultiBeamWriter": "write_time",
+    "OpcSettings": "opc_settings",
     "Optics": "pupil",
     "Process": "process",
     "PupilMap": "pupil_maps",
@@ -89,38 +100,53 @@ _HOME = {
     "ResistProfile": "resist_profile",
     "RuleViolation": "rule_set",
     "Seeding": "nucleation",
+    "ShapedBeamWriter": "write_time",
     "ShotNoise": "shot_noise",
+    "SmoResult": "smo",
+    "SmoSettings": "smo",
     "Source": "source",
+    "SourceLimits": "source_space",
     "SplineResult": "spline_ilt",
     "SplineSettings": "spline_ilt",
+    "SrafSettings": "opc_settings",
     "Stack": "films",
     "Stage": "pixel_ilt",
+    "StepSettings": "edge_opc",
     "ThickMask": "thick_mask",
     "VariableThreshold": "variable_threshold",
     "abbe_image": "abbe",
     "abbe_image_adjoint": "abbe",
     "aerial_image": "image",
     "arrival_time": "front",
+    "bias_table": "rule_opc",
     "biased": "mask_bias",
     "bleach": "exposure",
     "check_mask": "mask_rules",
     "contact_statistics": "stochastics",
     "contours": "contour",
+    "correct_fragments": "edge_opc",
+    "corrected_mask": "edge_masks",
     "coverage": "raster",
     "deprotect": "bake",
     "develop_variable": "variable_threshold",
+    "dose_map": "multibeam",
     "etched": "etch",
     "evaluate": "metrics",
     "exposure_window": "process_window",
+    "fragmented": "fragments",
     "gaussian_diffusion": "diffusion",
     "generate_acid": "exposure",
+    "guided_bars": "srafs",
     "ilt": "pixel_ilt",
     "isofocal_dose": "process_window",
     "join_holes": "contour",
     "latitude_curve": "window_fit",
     "line_statistics": "stochastics",
     "measure": "cutline",
+    "minimum_rectangles": "rectangles",
+    "moved_outlines": "edge_moves",
     "multilayer": "euv_mirror",
+    "pupil_fill": "source_space",
     "rare_failure": "rare_failures",
     "read_kernels": "kernel_files",
     "read_layout": "layout",
@@ -128,7 +154,9 @@ _HOME = {
     "remaining_height": "resist_profile",
     "repair_mask": "rule_repair",
     "rounded": "mask_bias",
+    "rule_bars": "srafs",
     "socs_kernels": "tcc",
+    "sources_within": "source_space",
     "standing_wave": "film_curves",
     "swing_curve": "film_curves",
     "target_sites": "edge_placement",
@@ -153,6 +181,8 @@ __all__ = [
     "Film",
     "Flare",
     "FocusSpread",
+    "FractureSettings",
+    "FragmentSettings",
     "Gradients",
     "Grid",
     "IltResult",
@@ -168,6 +198,8 @@ __all__ = [
     "MaskLayer",
     "MaskLayers",
     "MaskRules",
+    "MultiBeamWriter",
+    "OpcSettings",
     "Optics",
     "Process",
     "PupilMap",
@@ -176,12 +208,18 @@ __all__ = [
     "ResistProfile",
     "RuleViolation",
     "Seeding",
+    "ShapedBeamWriter",
     "ShotNoise",
+    "SmoResult",
+    "SmoSettings",
     "Source",
+    "SourceLimits",
     "SplineResult",
     "SplineSettings",
+    "SrafSettings",
     "Stack",
     "Stage",
+    "StepSettings",
     "ThickMask",
     "VariableThreshold",
     "__version__",
@@ -189,26 +227,35 @@ __all__ = [
     "abbe_image_adjoint",
     "aerial_image",
     "arrival_time",
+    "bias_table",
     "biased",
     "bleach",
     "check_mask",
     "contact_statistics",
     "contours",
+    "correct_fragments",
+    "corrected_mask",
     "coverage",
     "deprotect",
     "develop_variable",
+    "dose_map",
     "etched",
     "evaluate",
     "exposure_window",
+    "fragmented",
     "gaussian_diffusion",
     "generate_acid",
+    "guided_bars",
     "ilt",
     "isofocal_dose",
     "join_holes",
     "latitude_curve",
     "line_statistics",
     "measure",
+    "minimum_rectangles",
+    "moved_outlines",
     "multilayer",
+    "pupil_fill",
     "rare_failure",
     "read_kernels",
     "read_layout",
@@ -216,7 +263,9 @@ __all__ = [
     "remaining_height",
     "repair_mask",
     "rounded",
+    "rule_bars",
     "socs_kernels",
+    "sources_within",
     "standing_wave",
     "swing_curve",
     "target_sites",
@@ -232,6 +281,9 @@ if TYPE_CHECKING:
     from litho.cutline import CutLine, measure
     from litho.development import EnhancedMackRate, MackRate
     from litho.diffusion import gaussian_diffusion
+    from litho.edge_masks import corrected_mask
+    from litho.edge_moves import moved_outlines
+    from litho.edge_opc import StepSettings, correct_fragments
     from litho.edge_placement import target_sites
     from litho.etch import EtchBias, etched
     from litho.euv import EuvMask
@@ -240,6 +292,8 @@ if TYPE_CHECKING:
     from litho.film_curves import standing_wave, swing_curve
     from litho.films import Film, Stack
     from litho.focus import Flare, FocusSpread
+    from litho.fracture import FractureSettings
+    from litho.fragments import FragmentSettings, fragmented
     from litho.front import arrival_time
     from litho.grid import Grid
     from litho.image import AerialImage, aerial_image
@@ -253,7 +307,9 @@ if TYPE_CHECKING:
     from litho.mask_layers import MaskLayer, MaskLayers
     from litho.mask_rules import check_mask
     from litho.metrics import evaluate
+    from litho.multibeam import dose_map
     from litho.nucleation import Seeding
+    from litho.opc_settings import OpcSettings, SrafSettings
     from litho.pixel_ilt import IltResult, IltSettings, LossWeights, Stage, ilt
     from litho.process import Corner, Process
     from litho.process_window import exposure_window, isofocal_dose, through_focus
@@ -261,20 +317,26 @@ if TYPE_CHECKING:
     from litho.pupil_maps import JonesPupil, PupilMap
     from litho.rare_failures import rare_failure
     from litho.raster import coverage
+    from litho.rectangles import minimum_rectangles
     from litho.resist import Resist
     from litho.resist_profile import ResistProfile, remaining_height
+    from litho.rule_opc import bias_table
     from litho.rule_repair import Repair, repair_mask
     from litho.rule_set import MaskRules, RuleViolation
     from litho.shot_noise import ShotNoise
+    from litho.smo import SmoResult, SmoSettings
     from litho.socs import Kernels
     from litho.source import Source
     from litho.source_files import read_source, write_source
+    from litho.source_space import SourceLimits, pupil_fill, sources_within
     from litho.spline_ilt import SplineResult, SplineSettings
+    from litho.srafs import guided_bars, rule_bars
     from litho.stochastics import contact_statistics, line_statistics
     from litho.tcc import socs_kernels
     from litho.thick_mask import BoundaryLayer, EdgeStrip, ThickMask
     from litho.variable_threshold import VariableThreshold, develop_variable
     from litho.window_fit import latitude_curve
+    from litho.write_time import MultiBeamWriter, ShapedBeamWriter
 
 
 def __getattr__(name: str) -> Any:

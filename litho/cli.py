@@ -79,11 +79,50 @@ def ilt(
 ) -> None:
     """Correct layouts: find the curvilinear mask that prints what they draw.
 
-    Several layouts are optimised together, as one batch. Ctrl-C stops and writes the best masks so far.
+    The recipe names the method: pixel, level-set or spline. Ctrl-C stops and writes the best masks so far.
     """
     from litho.commands import Request, run_ilt
 
     raise typer.Exit(run_ilt(Request(layouts, layer, recipe, kernels, out, device.value, window, repair)))
+
+
+@app.command()
+def opc(
+    layouts: Layouts,
+    layer: LayerName = None,
+    recipe: RecipeName = "default",
+    kernels: KernelFile = None,
+    out: OutFolder = Path("out"),
+    device: DeviceName = Device.auto,
+    window: Window = None,
+    repair: Repair = False,
+) -> None:
+    """Correct layouts by moving their edges, with assist features beside them: far fewer shots than litho ilt."""
+    from litho.commands import Request
+    from litho.opc_command import run_opc
+
+    raise typer.Exit(run_opc(Request(layouts, layer, recipe, kernels, out, device.value, window, repair)))
+
+
+@app.command()
+def smo(
+    layouts: Layouts,
+    layer: LayerName = None,
+    recipe: RecipeName = "smo",
+    kernels: KernelFile = None,
+    out: OutFolder = Path("out"),
+    device: DeviceName = Device.auto,
+    window: Window = None,
+    repair: Repair = False,
+) -> None:
+    """Optimise the light source and the masks of layouts together, for the largest process window.
+
+    One source serves all layouts. It is written as a picture and as a list of points.
+    """
+    from litho.commands import Request
+    from litho.smo_command import run_smo
+
+    raise typer.Exit(run_smo(Request(layouts, layer, recipe, kernels, out, device.value, window, repair)))
 
 
 @app.command()
@@ -147,6 +186,31 @@ def verify(
 
     request = Request(layouts, layer, recipe, kernels, out, device.value, window, repair)
     raise typer.Exit(run_verify(request, mask, mask_layer))
+
+
+@app.command()
+def fracture(
+    mask: Annotated[Path, typer.Argument(metavar="MASK", help="GDS or OASIS file of a mask.")],
+    method: Annotated[
+        str, typer.Option("--method", help="rectangles, trapezoids, overlapping or multibeam.")
+    ] = "rectangles",
+    tolerance_nm: Annotated[
+        float, typer.Option("--tolerance-nm", help="How far shots may be off the outlines of a curved mask.")
+    ] = 6.0,
+    layer: MaskLayer = None,
+    out: OutFolder = Path("out"),
+) -> None:
+    """Cut a mask into the shots that write it, count them, and estimate the write time.
+
+    Overlapping shots follow curves with the fewest rectangles; multibeam gives each pixel of the writer its dose.
+    """
+    from litho.commands import told_in_one_sentence
+    from litho.fracture import FractureSettings
+    from litho.fracture_command import run_fracture
+
+    with told_in_one_sentence():
+        settings = FractureSettings(tolerance_nm)
+    raise typer.Exit(run_fracture(mask, method, out, layer=layer, settings=settings))
 
 
 @app.command()

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ValidationError, model_validator
 from litho.level_set_ilt import LevelSetSettings, LevelSetStage
 from litho.metrics import EpeRule
 from litho.nucleation import Seeding
+from litho.opc_settings import OpcSettings
 from litho.optimize import LbfgsSettings
 from litho.pixel_ilt import IltSettings, LossWeights, Stage
 from litho.process import Corner
@@ -40,6 +41,8 @@ from litho.recipe_tables import (
 from litho.recipe_verify import CutTable, VerifyTable, WindowTable
 from litho.resources import path, recipe_names
 from litho.rule_set import MaskRules
+from litho.smo import SmoSettings
+from litho.source_space import SourceLimits
 from litho.spline_ilt import SplineSettings
 
 __all__ = ["Recipe", "RecipeError", "load_recipe", "read_recipe"]
@@ -59,7 +62,8 @@ class Recipe(Table):
         of random numbers; no step of the present flow draws any
     method
         of `litho ilt`: "pixel", "level-set" (table `level_set`), or "spline", which refines what pixels found
-    field, mask, rules, process, ilt, level_set, spline, probes, epe, output, cutline, window, verify
+    field, mask, rules, process, ilt, level_set, spline, opc, smo, probes, epe,
+    output, cutline, window, verify
         see their classes
     optics, kernels
         our own kernels, or those of a file: exactly one of the two
@@ -77,6 +81,8 @@ class Recipe(Table):
     ilt: IltSettings = IltSettings()
     level_set: LevelSetSettings = LevelSetSettings()
     spline: SplineSettings = SplineSettings()
+    opc: OpcSettings = OpcSettings()
+    smo: SmoSettings = SmoSettings()
     probes: ProbeTable = ProbeTable()
     epe: EpeRule = EpeRule()
     output: OutputTable = OutputTable()
@@ -210,5 +216,5 @@ def _keys(kind: Any) -> list[str]:
 _TABLES = (Recipe, FieldTable, OpticsTable, WaferTable, KernelTable, MaskTable, ProcessTable, ProbeTable, OutputTable)
 _METROLOGY = (CutTable, WindowTable, VerifyTable)
 _CORE = (IltSettings, LossWeights, Stage, LbfgsSettings, EpeRule, Corner, MaskRules)
-_METHODS = (LevelSetSettings, LevelSetStage, Seeding, SplineSettings)
+_METHODS = (OpcSettings, SmoSettings, SourceLimits, LevelSetSettings, LevelSetStage, Seeding, SplineSettings)
 KNOWN_KEYS.extend(dict.fromkeys(key for kind in (*_TABLES, *_METROLOGY, *_CORE, *_METHODS) for key in _keys(kind)))

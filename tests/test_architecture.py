@@ -36,21 +36,28 @@ ROWS = (
             "band_image",
             "image_error",
             "kernel_files",
+            "source_space",
+            "source_images",
         ),
     },
     {"resist", "process", "diffusion", "exposure", "bake", "development", "variable_threshold"},
     {
         *("losses", "model", "band_print", "parametrize", "optimize", "pixel_ilt"),
-        *("level_set", "signed_distance", "nucleation", "level_set_steps", "level_set_ilt"),
+        *("level_set", "signed_distance", "nucleation", "level_set_steps", "level_set_ilt", "smo"),
     },
     {
         *("contour", "curves", "metrics", "shots", "line_profile", "cutline", "meef", "process_window", "window_fit"),
         *("edge_placement", "local_widths", "printability", "hotspots", "front", "resist_profile", "etch"),
-        *("shot_noise", "roughness", "failures", "rare_failures", "stochastics"),
+        *("shot_noise", "roughness", "failures", "rare_failures", "stochastics", "placement_window"),
     },
     {
         *("outline_radius", "mask_rules", "rule_report", "rule_repair"),
         *("spline_mask", "curve_checks", "curve_penalties", "spline_ilt"),
+        *("rectangles", "trapezoids", "curve_shots", "shot_fit", "fracture", "multibeam", "write_time"),
+    },
+    {
+        *("fragments", "edge_moves", "edge_image", "edge_opc", "edge_area", "edge_masks", "move_limits", "srafs"),
+        *("rule_opc", "opc_settings"),
     },
 )
 """Rows of the module map: a module imports from its own row and the rows before it. What is in none is an edge."""
@@ -58,6 +65,7 @@ ROWS = (
 ARRAY_MODULES = {
     *("fourier", "check", "quadrature", "pupil", "pupil_maps", "zernike", "focus", "vector", "film_waves", "films"),
     *("film_curves", "euv_mirror", "mask", "polygon_spectrum", "wave_sums", "shifted_pupils", "abbe", "socs", "image"),
+    "source_images",
     *ROWS[3],
     *ROWS[4],
 }
