@@ -41,9 +41,14 @@ def contours(field: NDArray[np.floating], grid: Grid, level: float = 0.0) -> lis
     if not np.isfinite(field).all():
         raise ValueError("`field` must be finite, but got NaN or infinity.")
     samples = _with_dark_border(np.asarray(field, dtype=np.float64), level)
+    above = samples > level
+    rows, columns = (_reach(np.asarray(above.any(axis=axis))) for axis in (1, 0))
     x, y = ((np.arange(n + 2) - 0.5) * p for n, p in zip(grid.shape[::-1], grid.pixel_nm[::-1], strict=True))
     generator = contourpy.contour_generator(
-        x + grid.origin_nm[0], y + grid.origin_nm[1], samples, line_type=contourpy.LineType.Separate
+        x[columns] + grid.origin_nm[0],
+        y[rows] + grid.origin_nm[1],
+        samples[rows, columns],
+        line_type=contourpy.LineType.Separate,
     )
     outlines = (_without_repeats(np.asarray(line)) for line in generator.lines(level))
     return [outline for outline in outlines if len(outline) >= 3]
@@ -126,6 +131,15 @@ def _with_dark_border(field: Floats, level: float) -> Floats:
     for edge in (padded[0], padded[-1], padded[1:-1, 0], padded[1:-1, -1]):
         edge[...] = level - np.abs(edge - level)
     return padded
+
+
+def _reach(lines: NDArray[np.bool_]) -> slice:
+    """Return the lines of samples that outlines lie between: from before the first that is set to after the last.
+
+    The first and the last line are never set; without any, two lines are left, between which there is nothing.
+    """
+    found = np.flatnonzero(lines)
+    return slice(found[0] - 1, found[-1] + 2) if len(found) else slice(0, 2)
 
 
 def _without_repeats(line: Floats) -> Floats:

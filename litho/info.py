@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import platform
@@ -95,6 +96,7 @@ def _gpu_name() -> str:
     return name.decode() if isinstance(name, bytes) else str(name)
 
 
+@functools.cache  # looks through everything that is installed
 def _cupy() -> tuple[str, ...]:
     """Return the distributions that provide CuPy, which has a name for each version of CUDA."""
     return tuple(packages_distributions().get("cupy", ()))

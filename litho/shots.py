@@ -108,7 +108,9 @@ def _take(heights: NDArray[np.intp], rows: slice, columns: slice) -> None:
 
 def _entries(heights: NDArray[np.intp], y: int, start: int, end: int) -> list[_Entry]:
     """Return the largest rectangle of each free run of row `y` between columns `start` and `end`."""
-    edges = np.flatnonzero(np.diff(heights[y, start:end] > 0, prepend=False, append=False)) + start
+    free = np.zeros(end - start + 2, np.bool_)
+    np.greater(heights[y, start:end], 0, out=free[1:-1])
+    edges = np.flatnonzero(free[1:] != free[:-1]) + start
     found = []
     for first, last in edges.reshape(-1, 2).tolist():
         area, left, right, height = _largest(heights[y, first:last].tolist())
