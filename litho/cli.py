@@ -177,7 +177,7 @@ def verify(
     window: Window = None,
     repair: Repair = False,
 ) -> None:
-    """Check what masks print: edge placement, process-variation band, side lobes, hot spots.
+    """Check masks: mask rules, and of what they print edge placement, process-variation band, side lobes, hot spots.
 
     Without --mask each layout is taken as the mask itself. The limits are those of the recipe's table `verify`; the
     exit code is 0 if all are kept, 1 if one is broken, and 2 if the input is wrong.

@@ -24,14 +24,17 @@ from litho.flow import correct, simulate
 from litho.given_masks import GivenMask, given_masks
 from litho.job import Clip, Job, JobError, prepare
 from litho.metrology import MeasuredWindow, check_cuts, measure_window, verify_clip
+from litho.outlines import outlines, united
 from litho.outputs import check_writable, figures, write_result, write_summary
 from litho.polygons import Box
 from litho.progress import CorrectionProgress, Interrupt
 from litho.raster import polygon_area_nm2
 from litho.recipe_verify import CutTable
 from litho.result import ClipResult
+from litho.rule_check import checked
 from litho.spline_flow import correct_splines
 from litho.terminal import show_files, show_results, show_verifications, show_windows
+from litho.uncorrected import with_uncorrected
 
 FAILED = 1
 """Exit code of `litho verify` where a limit is broken."""
@@ -78,7 +81,9 @@ def run_ilt(request: Request) -> int:
         job, device = request.prepare()
     with Interrupt() as interrupt, CorrectionProgress(job, device) as progress:
         found = correct_splines if job.recipe.method == "spline" else correct
-        results = found(job, device, lambda update: progress.show(update, interrupt.asked))
+        results = with_uncorrected(
+            found(job, device, lambda update: progress.show(update, interrupt.asked)), job, device
+        )
         written = _write_all(results, request.out, job, progress.say)
     show_results(written, len(job.clips))
     show_files([folder_of(figures["clip"], request.out, job) for figures in written])
@@ -95,8 +100,8 @@ def run_simulate(request: Request, masks: Sequence[Path], mask_layer: str | None
     with told_in_one_sentence((JobError,)):
         windows = [_window(job, clip, mask, request.kernels) for clip, mask in zip(job.clips, given, strict=True)]
     coverages = [mask.coverage for mask in given] if masks else None
-    pairs = zip(simulate(job, coverages, device), windows, strict=True)
-    results = (replace(result, window=window) for result, window in pairs)
+    simulated = zip(simulate(job, coverages, device), job.clips, given, windows, strict=True)
+    results = (replace(as_given(result, clip, mask, job), window=window) for result, clip, mask, window in simulated)
     written = _write_all(results, request.out, job, lambda text: None)
     show_results(written, len(job.clips))
     show_windows(written)
@@ -105,7 +110,7 @@ def run_simulate(request: Request, masks: Sequence[Path], mask_layer: str | None
 
 
 def run_verify(request: Request, masks: Sequence[Path], mask_layer: str | None) -> int:
-    """Check what masks print against the limits of the recipe, write folders, and return the exit code."""
+    """Check masks and what they print against the limits of the recipe, write folders, and return the exit code."""
     with told_in_one_sentence():
         job, device = request.prepare()
         given = given_masks(masks, job, mask_layer)
@@ -129,13 +134,30 @@ def _window(job: Job, clip: Clip, mask: GivenMask, kernels: Path | None) -> Meas
 
 
 def _verified(result: ClipResult, clip: Clip, mask: GivenMask, job: Job) -> ClipResult:
-    """Return a result with its edge placement and hot spots."""
+    """Return a result with its edge placement, its hot spots, and the rules that its mask breaks."""
+    result = as_given(result, clip, mask, job)
     corners = exact_corners(job, clip.grid, mask.drawn)
     islands = [outline for outline in result.mask_polygons if polygon_area_nm2(outline) > 0]
     found = verify_clip(
-        corners, clip.polygons, clip.grid, job.recipe.verify, mask=islands, prints=result.print_polygons
+        corners,
+        clip.polygons,
+        clip.grid,
+        job.recipe.verify,
+        mask=islands,
+        prints=result.print_polygons,
+        rules_clean=result.metrics["rules"]["clean"],
     )
     return replace(result, verification=found)
+
+
+def as_given(result: ClipResult, clip: Clip, mask: GivenMask, job: Job) -> ClipResult:
+    """Return a result with the outlines of a mask as they came, not those of its raster, and the rules they break."""
+    violations, figures = checked(mask, clip, job.recipe.rules)
+    result = replace(result, violations=violations, metrics={**result.metrics, "rules": figures})
+    if not isinstance(mask.drawn, tuple):
+        return result
+    loops = tuple(outlines(united(mask.drawn)))
+    return replace(result, mask_polygons=loops, curves=(None,) * len(loops))
 
 
 @contextmanager

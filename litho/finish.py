@@ -25,9 +25,10 @@ from litho.pixel_ilt import StageHistory
 from litho.raster import coverage
 from litho.resist import prints
 from litho.result import ClipResult
+from litho.rule_check import rules_that_apply
 from litho.rule_repair import repair_mask
 from litho.rule_report import rule_figures
-from litho.rule_set import RuleViolation
+from litho.rule_set import MaskRules, RuleViolation
 from litho.shots import greedy_rectangles
 
 
@@ -92,11 +93,12 @@ class Printed:
 
 @dataclass(frozen=True, eq=False)
 class _Written:
-    """A mask as it is handed over: coverage (ny, nx), outlines, the curve of each, and the rules that it breaks."""
+    """A mask as it is handed over: coverage (ny, nx), outlines, the curve of each, rules, and where they are broken."""
 
     coverage: NDArray[np.float32]
     outlines: tuple[Floats, ...]
     curves: tuple[Curve | None, ...]
+    rules: MaskRules
     violations: tuple[RuleViolation, ...]
 
 
@@ -108,7 +110,7 @@ def finished(clip: Clip, found: Found, printer: Printer) -> ClipResult:
     printed = _printed(written.coverage, grid, printer)
     metrics = {
         **_scores(printed.prints, mask, target, grid, job),
-        "rules": rule_figures(written.violations, job.recipe.rules),
+        "rules": rule_figures(written.violations, written.rules),
         **_descriptions(written.curves, found, job),
     }
     seconds = found.seconds + time.perf_counter() - begin
@@ -127,6 +129,7 @@ def finished(clip: Clip, found: Found, printer: Printer) -> ClipResult:
         print_polygons=printed.outlines,
         metrics=metrics,
         history=found.history,
+        violations=written.violations,
         recipe=job.recipe.as_dict(),
         info={
             "seconds": round(seconds, 3),
@@ -143,12 +146,13 @@ def _written(clip: Clip, found: Found, job: Job) -> _Written:
     grid, rules = clip.grid, job.recipe.rules
     if found.coverage is not None:
         outlines = tuple(_outlines(found.level, grid, job) if found.outlines is None else found.outlines)
+        rules = rules_that_apply(rules, outlines)
         violations = check_mask(outlines, rules, bounds_nm=grid.bounds_nm, targets=clip.polygons)
-        return _Written(found.coverage, outlines, (None,) * len(outlines), violations)
+        return _Written(found.coverage, outlines, (None,) * len(outlines), rules, violations)
     level = without_specks(found.level, grid, min(rules.min_area_nm2, rules.min_hole_nm2))
     repair = repair_mask(_outlines(level, grid, job), rules, bounds_nm=grid.bounds_nm, targets=clip.polygons)
     covered = (coverage(repair.outlines, grid, np.float32) >= 0.5).astype(np.float32)
-    return _Written(covered, repair.outlines, _curves(repair.outlines, job), repair.violations)
+    return _Written(covered, repair.outlines, _curves(repair.outlines, job), rules, repair.violations)
 
 
 def _printed(coverage: NDArray[np.float32], grid: Grid, printer: Printer) -> Printed:

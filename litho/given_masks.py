@@ -30,10 +30,13 @@ class GivenMask:
         polygons, each (n, 2) vertices (x, y) in nm, if it came as such; else coverage (ny, nx) on the clip's grid
     grid
         of the clip
+    handed_over
+        its polygons as they came, before bias, round corners and shadows: what mask rules hold for; None for pixels
     """
 
     drawn: NDArray[np.float32] | tuple[Floats, ...]
     grid: Grid
+    handed_over: tuple[Floats, ...] | None = None
 
     @property
     def coverage(self) -> NDArray[np.float32]:
@@ -56,7 +59,7 @@ def given_masks(paths: Sequence[Path], job: Job, layer: str | None) -> list[Give
         of masks that are layouts; the one that `litho ilt` writes to if the file has it
     """
     if not paths:
-        return [GivenMask(job.shapes_seen(clip.polygons, clip.grid), clip.grid) for clip in job.clips]
+        return [GivenMask(job.shapes_seen(c.polygons, c.grid), c.grid, c.polygons) for c in job.clips]
     if len(paths) != len(job.clips):
         raise JobError(
             f"`mask` must come with one layout each, its target, but got {len(paths)} for {len(job.clips)} layouts."
@@ -74,7 +77,7 @@ def _read(path: Path, clip: Clip, layer: str | None, job: Job) -> GivenMask:
         layer = f"{MASK_LAYER[0]}/{MASK_LAYER[1]}"
     polygons = tuple(layout.polygons(layer))
     check_inside(polygons, clip.grid)
-    return GivenMask(job.shapes_seen(polygons, clip.grid), clip.grid)
+    return GivenMask(job.shapes_seen(polygons, clip.grid), clip.grid, polygons)
 
 
 def _coverage_of_npz(path: Path, clip: Clip) -> NDArray[Any]:

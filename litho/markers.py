@@ -143,9 +143,9 @@ def write_database(
     root = ElementTree.Element("report-database")
     for tag, text in (
         ("description", description),
-        ("original-file", _printable(layout)),
+        ("original-file", printable(layout)),
         ("generator", f"litho {program_version()}"),
-        ("top-cell", _printable(cell)),
+        ("top-cell", printable(cell)),
         ("tags", ""),
     ):
         ElementTree.SubElement(root, tag).text = text
@@ -156,11 +156,11 @@ def write_database(
         ElementTree.SubElement(category, "description").text = meaning
         ElementTree.SubElement(category, "categories")
     one = ElementTree.SubElement(ElementTree.SubElement(root, "cells"), "cell")
-    for tag, text in (("name", _printable(cell)), ("variant", ""), ("layout-name", ""), ("references", "")):
+    for tag, text in (("name", printable(cell)), ("variant", ""), ("layout-name", ""), ("references", "")):
         ElementTree.SubElement(one, tag).text = text
     parent = ElementTree.SubElement(root, "items")
     for item in items:
-        _add_item(parent, item, _printable(cell))
+        _add_item(parent, item, printable(cell))
     ElementTree.indent(root, " ")
     with atomic_path(path) as temporary:
         ElementTree.ElementTree(root).write(temporary, encoding="utf-8", xml_declaration=True)
@@ -181,7 +181,7 @@ def _add_item(items: ElementTree.Element, marker: LyrdbItem, cell: str) -> None:
     values = ElementTree.SubElement(item, "values")
     shape = "edge" if len(marker.points_nm) == 2 else "polygon"
     points = ";".join(f"{x:.6f},{y:.6f}" for x, y in (np.asarray(marker.points_nm) / 1000).tolist())
-    told = _printable(marker.text).replace("'", "")
+    told = printable(marker.text).replace("'", "")
     for text in (f"{shape}: ({points})", f"text: '{told}'"):
         ElementTree.SubElement(values, "value").text = text
 
@@ -199,6 +199,6 @@ def short_number(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.6f}".rstrip("0").rstrip(".") or "0"
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Return text without characters that XML forbids."""
     return "".join(c for c in text if c in "\t\n\r" or c.isprintable())

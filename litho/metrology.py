@@ -112,6 +112,8 @@ class Verification:
         the recipe's table
     band_area_nm2
         area of the process-variation band, if its outlines are known
+    rules_clean
+        whether the mask keeps its rules; None if that was not checked
     """
 
     sites: TargetSites
@@ -121,6 +123,7 @@ class Verification:
     hotspots: tuple[HotSpot, ...]
     settings: VerifyTable
     band_area_nm2: float | None = None
+    rules_clean: bool | None = None
 
     @property
     def statistics(self) -> tuple[PlacementStatistics, ...]:
@@ -129,9 +132,10 @@ class Verification:
 
     @property
     def passed(self) -> bool:
-        """Whether there is no hot spot, and the edges are as near as asked in the mean."""
+        """Whether there is no hot spot, the edges are as near as asked in the mean, and no mask rule is broken."""
         rms, limit = self.statistics[0].rms_nm, self.settings.rms_nm
-        return not self.hotspots and (limit is None or rms is None or rms <= limit)
+        near = limit is None or rms is None or rms <= limit
+        return not self.hotspots and near and self.rules_clean is not False
 
     def figures(self) -> dict[str, Any]:
         """Return the numbers, as `metrics.json` has them."""
@@ -144,6 +148,7 @@ class Verification:
                 "mean": float(width.mean()) if len(width) else None,
                 "largest": float(width.max()) if len(width) else None,
             },
+            "rules_clean": self.rules_clean,
             "hotspots": {kind: n for kind in KINDS if (n := sum(s.kind == kind for s in self.hotspots))},
         }
 
@@ -207,6 +212,7 @@ def verify_clip(
     settings: VerifyTable,
     mask: Sequence[Floats] = (),
     prints: Sequence[Sequence[Floats]] = (),
+    rules_clean: bool | None = None,
 ) -> Verification:
     """Check a print against the limits of a recipe.
 
@@ -224,6 +230,8 @@ def verify_clip(
         drawn shapes of the mask, to tell assist features; may be left out
     prints
         outlines of what each corner prints, for the area of the band; may be left out
+    rules_clean
+        whether the mask keeps its rules, see `litho.mask_rules`; it fails if not
     """
     sites, limits = settings.sites(target, grid), settings.build()
     placements = [placed(c, sites, limits) for c in corners]
@@ -231,7 +239,7 @@ def verify_clip(
     width = band_width_nm(placements[1:]) if len(corners) > 2 else np.empty(0)
     labels = tuple(c.label for c in corners)
     area = band_area_nm2(prints[1:]) if len(prints) > 2 else None
-    return Verification(sites, tuple(placements), labels, width, tuple(spots), settings, area)
+    return Verification(sites, tuple(placements), labels, width, tuple(spots), settings, area, rules_clean)
 
 
 @contextmanager

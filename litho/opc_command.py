@@ -14,6 +14,7 @@ from litho.opc_settings import OpcSettings
 from litho.outputs import figures, write_result, write_summary
 from litho.progress import Interrupt
 from litho.terminal import show_files, show_results
+from litho.uncorrected import with_uncorrected
 
 
 class OpcProgress:
@@ -68,7 +69,8 @@ def run_opc(request: Request, settings: OpcSettings | None = None) -> int:
         check_targets(job, settings)
     written: list[dict[str, Any]] = []
     with Interrupt() as interrupt, OpcProgress(len(job.clips)) as progress:
-        for result in correct_edges(job, device, lambda update: progress.show(update, interrupt.asked), settings):
+        results = correct_edges(job, device, lambda update: progress.show(update, interrupt.asked), settings)
+        for result in with_uncorrected(results, job, device):
             progress.say(f"drawing {result.name}")
             try:
                 write_result(result, folder_of(result.name, request.out, job))

@@ -123,9 +123,9 @@ def draw_aerial(axes: Axes, result: ClipResult, scene: Scene) -> None:
     legend(axes, handles, frame="#3b1d5e")
 
 
-def draw_prints(axes: Axes, result: ClipResult, scene: Scene) -> None:
+def draw_prints(axes: Axes, result: ClipResult, scene: Scene, title: str = "Print") -> None:
     """Draw the nominal print and the band between the other corners over the wanted shapes, and wrong edges."""
-    _map(axes, scene.detail_nm, "Print" if scene.detail_nm == scene.focus_nm else "Print, detail")
+    _map(axes, scene.detail_nm, title if scene.detail_nm == scene.focus_nm else f"{title}, detail")
     _fill(axes, scene.target, COLORS["target"], alpha=0.14)
     _fill(axes, scene.band, COLORS["band"], alpha=0.9)
     _outline(axes, scene.target, COLORS["ink"], 1.0, _DASHES)
@@ -148,6 +148,14 @@ def draw_edges(axes: Axes, scene: Scene, title: str) -> None:
     _fill(axes, scene.target, COLORS["target"], alpha=0.14)
     _outline(axes, scene.target, COLORS["ink"], 0.9, _DASHES)
     _outline(axes, scene.nominal, COLORS["print"], 0.9)
+
+
+def draw_outlines(axes: Axes, scene: Scene, title: str) -> None:
+    """Draw the mask over the wanted shapes, for marks to stand on."""
+    _map(axes, scene.region_nm, title)
+    _fill(axes, scene.mask, COLORS["mask"], alpha=0.2)
+    _outline(axes, scene.mask, COLORS["mask"], 0.8)
+    _outline(axes, scene.target, COLORS["ink"], 0.7, _DASHES)
 
 
 def draw_convergence(axes: Axes, result: ClipResult, scene: Scene) -> None:

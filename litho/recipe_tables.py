@@ -214,7 +214,7 @@ class OutputTable(Table):
 
     contour_tolerance_nm: Annotated[float, Field(ge=0)] = 0.05
     curve_tolerance_nm: Length = 0.5
-    dbu_nm: Length = 0.1
+    dbu_nm: Length = 0.01
     shot_pixel_nm: Length = 4.0
 
 

@@ -16,6 +16,7 @@ from litho.pixel_ilt import StageHistory
 
 if TYPE_CHECKING:
     from litho.metrology import MeasuredWindow, Verification
+    from litho.rule_set import RuleViolation
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +60,11 @@ class ClipResult:
         process window on the cut lines, if there are any
     verification
         edge placement and hot spots, if they were asked for
+    violations
+        where the mask breaks a rule; None if that is not known
+    uncorrected
+        what the target prints where it is the mask itself, if that was asked for: only its arrays, outlines of prints
+        and scores are its own
     """
 
     name: str
@@ -79,6 +85,8 @@ class ClipResult:
     info: Mapping[str, Any] = field(default_factory=dict)
     window: MeasuredWindow | None = None
     verification: Verification | None = None
+    violations: tuple[RuleViolation, ...] | None = None
+    uncorrected: ClipResult | None = None
 
     @property
     def pv_band(self) -> NDArray[np.bool_]:

@@ -23,6 +23,8 @@ COLORS = {
     "print": "#00865f",
     "band": "#f0a30a",
     "violation": "#d0105a",
+    "assist": "#007a8a",
+    "rule": "#7a1fd0",
     "ink": "#1c2430",
     "muted": "#5d6875",
     "grid": "#dfe3e8",

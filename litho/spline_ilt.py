@@ -36,7 +36,7 @@ from litho.spline_mask import (
 BEND_MARGIN = 1.15
 """Bends are penalised from this times the smallest radius on, so that few are left for the last step."""
 
-GAP_MARGIN = 1.06
+GAP_MARGIN = 1.1
 """Gaps are penalised from this times the smallest width or space on."""
 
 LONGER = 1.5

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from litho.info import summary
+from litho.rule_report import broken_rules
 
 
 def show_results(results: Sequence[Mapping[str, Any]], asked: int) -> None:
@@ -31,6 +32,7 @@ def show_results(results: Sequence[Mapping[str, Any]], asked: int) -> None:
         table.add_row("average", *_cells(average, ".1f"), style="bold")
     console = Console()
     console.print(table)
+    _show_rules(results, console)
     if any(r["stopped_early"] for r in results):
         left = asked - len(results)
         missing = f"; {left} of {asked} clips were not begun" if left else ""
@@ -67,7 +69,7 @@ def show_windows(results: Sequence[Mapping[str, Any]]) -> None:
 
 
 def show_verifications(results: Sequence[Mapping[str, Any]]) -> None:
-    """Print whether each clip passed, its edge placement at every corner and the number of its hot spots."""
+    """Print whether each clip passed, its edge placement, the mask rules that it breaks, and its hot spots."""
     console = Console(highlight=False)
     for figures in results:
         found = figures["verify"]
@@ -80,9 +82,49 @@ def show_verifications(results: Sequence[Mapping[str, Any]]) -> None:
             counts = [str(row[name]) for name in ("sites", "lost", "beyond")]
             table.add_row(escape(label), *counts, *("none" if n is None else f"{n:.2f}" for n in lengths))
         console.print(table)
+        _show_broken(figures, console)
         listed = ", ".join(f"{kind} {count}" for kind, count in found["hotspots"].items()) or "no hot spots"
         verdict, style = ("passed", "bold green") if found["passed"] else ("failed", "bold red")
-        console.print(f"[{style}]{verdict}[/]: {escape(str(figures['clip']))}, {listed}", soft_wrap=True)
+        console.print(
+            f"[{style}]{verdict}[/]: {escape(str(figures['clip']))}, {listed}, {_rules_text(figures)}", soft_wrap=True
+        )
+
+
+def _show_rules(results: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Print how many masks keep the mask rules, and what the others break."""
+    known = [figures for figures in results if "rules" in figures]
+    checked = [figures for figures in known if figures["rules"]["clean"] is not None]
+    if checked:
+        clean = sum(bool(figures["rules"]["clean"]) for figures in checked)
+        console.print(f"Mask rules: {clean} of {len(checked)} masks clean.", highlight=False)
+    for figures in known:
+        if not figures["rules"]["clean"]:
+            told = f"  {escape(str(figures['clip']))}: {_rules_text(figures)}"
+            console.print(told, style="yellow", highlight=False, soft_wrap=True)
+
+
+def _show_broken(figures: Mapping[str, Any], console: Console) -> None:
+    """Print a table of the mask rules that a mask breaks."""
+    rows = broken_rules(figures.get("rules", {}))
+    if not rows:
+        return
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column(f"broken mask rules of {escape(str(figures['clip']))}")
+    for name in ("places", "worst", "limit"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        unit = " nm²" if row.rule in ("area", "hole") else " nm"
+        table.add_row(row.rule, str(row.places), f"{row.worst:,.4g}{unit}", f"{row.limit:,.4g}{unit}")
+    console.print(table)
+
+
+def _rules_text(figures: Mapping[str, Any]) -> str:
+    """Return whether mask rules are kept, for the end of a line."""
+    rules = figures.get("rules", {})
+    if rules.get("clean") is None:
+        return "mask rules not checked: pixels have no outlines"
+    listed = ", ".join(f"{rule} {count}" for rule, count in rules["violations"].items())
+    return f"mask rules broken: {listed}" if listed else "mask rules kept"
 
 
 def show_files(folders: Sequence[Path]) -> None:

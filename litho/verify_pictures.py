@@ -1,4 +1,4 @@
-"""Plots of a verification: hot spots on the layout, and how edge placement is spread."""
+"""Plots of a verification: hot spots and broken mask rules on the layout, and how edge placement is spread."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from matplotlib.lines import Line2D
 
 from litho.hotspots import KINDS
 from litho.metrology import Verification
-from litho.pictures import draw_edges
+from litho.pictures import draw_edges, draw_outlines
 from litho.plot_style import label_axes, legend, new_figure, set_title, stroke, write_figure
 from litho.result import ClipResult
+from litho.rule_set import RULES
 from litho.scene import COLORS, scene_of
 
 KIND_COLORS = {
@@ -27,6 +28,18 @@ KIND_COLORS = {
     "side lobe": "#2f6fd0",
     "assist feature": "#007a8a",
     "dimple": "#5b6675",
+}
+RULE_COLORS = {
+    "width": "#b00020",
+    "space": "#c25a00",
+    "corner": "#8a6d00",
+    "notch": "#8a3fb0",
+    "assist distance": "#007a8a",
+    "opening": "#d0105a",
+    "closing": "#3d4fc4",
+    "radius": "#5b6675",
+    "area": "#00865f",
+    "hole": "#7a4a12",
 }
 CORNER_COLORS = ("#1c2430", "#2f6fd0", "#b5600a", "#00865f", "#8a3fb0")
 BINS = 41
@@ -46,6 +59,13 @@ def hotspots_figure(verification: Verification, result: ClipResult) -> Figure:
     """Return the hot spots on the layout."""
     figure = new_figure(6.3, 5.9)
     draw_hotspots(figure.add_subplot(), verification, result)
+    return figure
+
+
+def rules_figure(result: ClipResult) -> Figure:
+    """Return the places on the mask that break a rule."""
+    figure = new_figure(6.3, 5.9)
+    draw_violations(figure.add_subplot(), result)
     return figure
 
 
@@ -75,11 +95,38 @@ def draw_hotspots(axes: Axes, verification: Verification, result: ClipResult) ->
         mark.set(color=color, label=f"{kind} ({len(spots)})")
         handles.append(mark)
     for rank, spot in enumerate(verification.hotspots[:MOST_NUMBERED], 1):
-        text = axes.annotate(str(rank), (spot.x_nm, spot.y_nm), xytext=(7, 5), textcoords="offset points", fontsize=8)
-        text.set(color=KIND_COLORS[spot.kind], fontweight="bold", clip_on=True)
+        _numbered(axes, rank, spot.x_nm, spot.y_nm, KIND_COLORS[spot.kind])
     if not handles:
         handles = [stroke(COLORS["print"], "nominal print"), stroke(COLORS["ink"], "target", (4.0, 2.0))]
     legend(axes, handles[:4])
+
+
+def draw_violations(axes: Axes, result: ClipResult) -> None:
+    """Draw every place that breaks a rule over the mask, the first with their number."""
+    violations = result.violations or ()
+    draw_outlines(axes, scene_of(result), f"{len(violations)} place{'' if len(violations) == 1 else 's'}")
+    handles: list[Artist] = []
+    for rule in RULES:
+        places = [v for v in violations if v.rule == rule]
+        if not places:
+            continue
+        color = RULE_COLORS[rule]
+        axes.plot(
+            [v.x_nm for v in places],
+            [v.y_nm for v in places],
+            "o",
+            markersize=11,
+            markeredgewidth=2,
+            fillstyle="none",
+            color=color,
+            zorder=5,
+        )
+        mark = Line2D([], [], marker="o", markersize=7, linestyle="none", fillstyle="none", markeredgewidth=2)
+        mark.set(color=color, label=f"{rule} ({len(places)})")
+        handles.append(mark)
+    for number, place in enumerate(violations[:MOST_NUMBERED], 1):
+        _numbered(axes, number, place.x_nm, place.y_nm, RULE_COLORS[place.rule])
+    legend(axes, handles[:5])
 
 
 def draw_placement(axes: Axes, verification: Verification) -> None:
@@ -118,3 +165,8 @@ def draw_band(axes: Axes, verification: Verification) -> None:
     label_axes(axes, "width / nm", "sites")
     found = f"mean {width.mean():.2f} nm, largest {width.max():.2f} nm"
     legend(axes, [stroke(COLORS["band"], found), stroke(COLORS["violation"], f"limit {limit:g} nm", (4.0, 2.0))])
+
+
+def _numbered(axes: Axes, number: int, x_nm: float, y_nm: float, color: str) -> None:
+    text = axes.annotate(str(number), (x_nm, y_nm), xytext=(7, 5), textcoords="offset points", fontsize=8)
+    text.set(color=color, fontweight="bold", clip_on=True)

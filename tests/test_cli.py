@@ -28,7 +28,7 @@ from litho.raster import polygon_area_nm2
 gdstk = pytest.importorskip("gdstk")
 
 FILES = {"mask.npz", "mask.oas", "metrics.json", "recipe.toml", "report.html", "target.png", "mask.png", "aerial.png"}
-FILES |= {"prints.png", "convergence.png"}
+FILES |= {"prints.png", "convergence.png", "mask.lyp"}
 
 
 def litho_command(*arguments: object) -> tuple[int, str, str]:
@@ -144,7 +144,15 @@ def unpictured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("litho.pictures.draw_all", lambda *arguments: [])
 
 
-VERIFIED = {"hotspots.csv", "hotspots.lyrdb", "edge_placement.csv", "hotspots.png", "edge_placement.png"}
+VERIFIED = {
+    "rules.csv",
+    "rules.lyrdb",
+    "hotspots.csv",
+    "hotspots.lyrdb",
+    "edge_placement.csv",
+    "hotspots.png",
+    "edge_placement.png",
+}
 
 
 @pytest.mark.usefixtures("unpictured")
@@ -177,7 +185,41 @@ def test_verify_passes_where_all_are_kept_and_takes_a_mask_for_each_layout(folde
     )
     corner = "dose 1, defocus 0 nm"  # one mask, by its pixels and by its outlines
     rms = [found["edge_placement_nm"][corner]["rms_nm"] for found in (pixels, outlines)]
+    assert "mask rules not checked" in out and pixels["rules_clean"] is None and outlines["rules_clean"] is not None
     assert rms[0] == pytest.approx(rms[1], abs=1.0) and pixels["passed"] and not pixels["hotspots"]
+
+
+@pytest.mark.usefixtures("unpictured")
+def test_verify_fails_by_a_mask_rule_alone_and_says_where(tmp_path: Path) -> None:
+    layout = drawn(tmp_path / "near.gds", (0, 0, 80, 300), (96, 0, 176, 300))
+    limits = "epe_nm = 99\nband_nm = 99\nwidth_share = 0.0\nspace_share = 0.0\nreach_nm = 150"
+    recipe = tmp_path / "loose.toml"
+    recipe.write_text(f"{TINY}[verify]\n{limits}\n[rules]\nmin_space_nm = 20\n", encoding="utf-8")
+    options = ("--recipe", recipe, "--out", tmp_path / "o")
+    code, out, err = litho_command("verify", layout, *options)
+    assert (code, err) == (1, "") and re.search(r"space +1 +16 nm +20 nm", out) and "mask rules broken: space 1" in out
+    found = json.loads((tmp_path / "o" / "metrics.json").read_text(encoding="utf-8"))
+    assert found["rules"]["violations"] == {"space": 1} and found["verify"]["rules_clean"] is False
+    assert found["verify"]["hotspots"] == {} and found["verify"]["passed"] is False
+    rows = (tmp_path / "o" / "rules.csv").read_text(encoding="utf-8").splitlines()
+    assert len(rows) == 2 and rows[1].startswith("space,88,") and rows[1].endswith(",16,20")
+    assert len(ElementTree.parse(tmp_path / "o" / "rules.lyrdb").getroot().findall("items/item")) == 1
+    assert 'id="rules"' in (tmp_path / "o" / "report.html").read_text(encoding="utf-8")
+    assert (201, 0) in read_layout(tmp_path / "o" / "mask.oas").layers
+
+
+def test_ilt_compares_with_what_the_target_prints_by_itself(folder: Path, tmp_path: Path) -> None:
+    found = json.loads((folder / "out" / "metrics.json").read_text(encoding="utf-8"))
+    before = found["uncorrected"]
+    assert before["L2"] > found["L2"] and before["sites"] == found["sites"]
+    report = (folder / "out" / "report.html").read_text(encoding="utf-8")
+    assert 'id="before"' in report and 'id="rules"' in report
+    code, _, _ = litho_command(
+        "simulate", folder / "line.gds", "--recipe", folder / "tiny.toml", "--out", tmp_path / "o", "--device", "cpu"
+    )
+    simulated = json.loads((tmp_path / "o" / "metrics.json").read_text(encoding="utf-8"))
+    assert code == 0 and [simulated[n] for n in ("L2", "PVB", "EPE")] == [before[n] for n in ("L2", "PVB", "EPE")]
+    assert "uncorrected" not in simulated and simulated["rules"]["clean"] is True  # its corners are no curves
 
 
 def test_ctrl_c_keeps_the_best_mask_so_far(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -217,6 +217,13 @@ def test_a_verification_fails_by_its_hot_spots_or_by_the_mean_and_else_passes() 
     assert found["hotspots"] == {"edge placement": len(failed.hotspots)}
 
 
+def test_a_mask_that_breaks_its_rules_fails_a_verification_and_one_that_was_not_checked_does_not() -> None:
+    passed = a_verification(VerifyTable(epe_nm=9.0, space_share=0.5))
+    for clean, expected in ((None, True), (True, True), (False, False)):
+        found = replace(passed, rules_clean=clean)
+        assert found.passed is expected and found.figures()["rules_clean"] is clean
+
+
 def test_the_limits_of_a_recipe_are_those_of_the_core() -> None:
     table = VerifyTable(epe_nm=7.0, width_share=0.5)
     assert table.build() == Limits(epe_nm=7.0, width_share=0.5)

@@ -16,11 +16,15 @@ from matplotlib import colormaps
 from test_pictures import GRID, a_result
 
 from litho.grid import Grid
+from litho.mask_rules import check_mask
 from litho.raster import polygon_area_nm2
 from litho.report import report_html, write_report
 from litho.report.chart import convergence_chart, log_ticks
 from litho.report.drawing import aerial_of, closed_path, palette_png
 from litho.report.tables import flat, number_text
+from litho.result import ClipResult
+from litho.rule_report import rule_figures
+from litho.rule_set import MaskRules
 
 VOID = {"meta", "input", "br", "link", "img"}
 
@@ -217,7 +221,59 @@ def test_all_switches_and_keys_belong_to_elements_that_are_there() -> None:
     ids = [attributes["id"] for _, attributes in page.elements if attributes.get("id")]
     assert len(ids) == len(set(ids))
     layers = [a["data-layer"] for _, a in page.elements if "data-layer" in a]
-    assert len(layers) == 7 and {name for layer in layers for name in (layer or "").split()} <= set(ids)
+    assert len(layers) == 8 and {name for layer in layers for name in (layer or "").split()} <= set(ids)
     (script,) = page.text["script"]
     assert set(re.findall(r'\$\("(\w+)"\)', script)) <= set(ids)
     assert all(attributes.get("type") == "button" for tag, attributes in page.elements if tag == "button")
+
+
+def sections(page: Page) -> list[str | None]:
+    """Names of the sections that only some reports have."""
+    return [a.get("id") for _, a in page.elements if a.get("class") == "measured"]
+
+
+def with_rules(result: ClipResult, width_nm: float) -> ClipResult:
+    """Return a result with a bar of some width beside its mask, checked."""
+    bar = np.array([[1100.0, 100], [1300, 100], [1300, 100 + width_nm], [1100, 100 + width_nm]])
+    outlines, rules = (*result.mask_polygons, bar), MaskRules()
+    found = check_mask(outlines, rules)
+    metrics = {**result.metrics, "rules": rule_figures(found, rules)}
+    return replace(result, mask_polygons=outlines, curves=(None, None), metrics=metrics, violations=found)
+
+
+def test_broken_mask_rules_are_listed_and_marked_where_they_are() -> None:
+    page = Page(report_html(with_rules(a_result(), 12.0)))
+    assert sections(page) == ["rules"] and "broken" in page.text["span"]
+    assert {"width", "at least 20 nm", "12 nm"} <= set(page.text["td"])
+    (mark,) = rings(page.by_id("rule_marks")["d"] or "")
+    assert mark.mean(axis=0)[1] == pytest.approx(10 * (106 + 200), abs=1)  # the field begins at -200
+    assert len([a for _, a in page.elements if a.get("class") == "broken"]) == 1
+
+
+def test_a_clean_mask_and_one_of_pixels_say_so() -> None:
+    clean = with_rules(a_result(), 40.0)
+    page = Page(report_html(clean))
+    assert sections(page) == ["rules"] and "clean" in page.text["span"] and not page.by_id("rule_marks")["d"]
+    assert not [a for _, a in page.elements if a.get("class") == "broken"]
+    unknown = {**clean.metrics["rules"], "clean": None}
+    pixels = replace(clean, violations=None, metrics={**clean.metrics, "rules": unknown})
+    page = Page(report_html(pixels))
+    assert "not checked" in page.text["span"] and any("pixels" in text for text in page.text["p"])
+
+
+def test_a_mask_whose_broken_rules_have_no_places_still_tells_their_number() -> None:
+    page = Page(report_html(replace(with_rules(a_result(), 12.0), violations=None)))
+    assert "broken" in page.text["span"] and "12 nm" in page.text["td"]
+
+
+def test_before_and_after_stand_beside_each_other() -> None:
+    scores = {"L2": 6200, "PVB": 0, "EPE": 0, "sites": 8}
+    before = replace(a_result((40.0, 44.0, 36.0)), metrics=scores)
+    page = Page(report_html(replace(a_result(), uncorrected=before)))
+    assert sections(page) == ["before"]
+    cells = page.text["td"]
+    first = cells.index("6,200")
+    assert cells[first : first + 3] == ["6,200", "3,100", "\N{MINUS SIGN}50 %"]
+    assert "+3,360" in cells and "+4" in cells  # of nothing there is no share
+    (shown,) = [a for _, a in page.elements if a.get("class") == "picture"]
+    assert shown["aria-label"] == "Prints before and after correction"

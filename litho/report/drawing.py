@@ -17,6 +17,7 @@ from litho.cells import Floats
 from litho.grid import Grid
 from litho.polygons import Box
 from litho.result import ClipResult
+from litho.rule_markers import marker_layers
 from litho.scene import INTENSITY_COLORS, Scene
 
 _UNITS_PER_NM = 10  # path coordinates are whole tenths of a nm
@@ -60,8 +61,8 @@ class Drawing:
     threshold
         intensity from which on the resist prints
     paths
-        SVG path data by layer: `target`, `mask`, `nominal`, `band`, `sites`, `violations`; in tenths of a nm from the
-        field's lower left corner, y up
+        SVG path data by layer: `target`, `mask`, `nominal`, `band`, `sites`, `violations`, `rules`; in tenths of a nm
+        from the field's lower left corner, y up
     aerial
         the image below them
     """
@@ -83,6 +84,8 @@ def drawing_of(result: ClipResult, scene: Scene) -> Drawing:
     paths = {name: closed_path(layer, origin) for name, layer in rings.items()}
     paths["sites"] = open_path(gauges[~sites.violated], origin)
     paths["violations"] = open_path(gauges[sites.violated], origin)
+    marks = marker_layers(result.violations or ()).values()
+    paths["rules"] = closed_path([mark for marks_of_rule in marks for mark in marks_of_rule], origin)
     size = result.grid.period_nm[::-1]
     focus = _view(scene.focus_nm, result.grid)
     return Drawing(size, origin, focus, result.threshold, paths, aerial_of(result.intensity, result.grid))

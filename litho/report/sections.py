@@ -1,26 +1,17 @@
-"""Sections of a report that only some results have: the process window, and the verification."""
+"""Sections of a report that only some results have: comparison, mask rules, process window, and verification."""
 
 from __future__ import annotations
 
-import base64
-import io
-import math
-from collections.abc import Iterable, Sequence
-from html import escape
-
-from matplotlib.figure import Figure
-
 from litho.metrology import MeasuredWindow, Verification
+from litho.report.before_section import before_section
+from litho.report.parts import MOST_ROWS, limit_text, number, picture, table
+from litho.report.rule_section import rule_section
 from litho.result import ClipResult
-
-_DPI = 96
-MOST_SPOTS = 50
-"""Hot spots that the page lists; the files have all."""
 
 
 def measured_sections(result: ClipResult) -> str:
     """Return the sections as HTML; nothing for a result that was not measured."""
-    parts = []
+    parts = [before_section(result), rule_section(result)]
     if result.window is not None:
         parts.append(_window_section(result.window))
     if result.verification is not None:
@@ -40,11 +31,11 @@ def _window_section(window: MeasuredWindow) -> str:
         (
             cut["name"],
             cut["tone"],
-            *(_number(cut[key], 3) for key in ("cd_nm", "goal_nm", "nils", "contrast")),
-            _number(None if cut["exposure_latitude"] is None else 100 * cut["exposure_latitude"], 2),
-            _number(cut["depth_of_focus_nm"], 1),
-            _number(cut["isofocal_dose"], 4),
-            _number(cut["isofocal_cd_nm"], 2),
+            *(number(cut[key], 3) for key in ("cd_nm", "goal_nm", "nils", "contrast")),
+            number(None if cut["exposure_latitude"] is None else 100 * cut["exposure_latitude"], 2),
+            number(cut["depth_of_focus_nm"], 1),
+            number(cut["isofocal_dose"], 4),
+            number(cut["isofocal_cd_nm"], 2),
         )
         for cut in found["cuts"]
     ]
@@ -58,7 +49,7 @@ def _window_section(window: MeasuredWindow) -> str:
         f"EL: range of doses that keep the CD within {share:g} % of its goal, over the dose to size, at best focus. "
         f"DOF: range of focus that keeps it at dose 1. Windows hold for all cut lines together."
     )
-    body = f'{_table(head, rows)}<ul>{"".join(shapes)}</ul><p class="note">{note}</p>{"".join(figures)}'
+    body = f'{table(head, rows)}<ul>{"".join(shapes)}</ul><p class="note">{note}</p>{"".join(figures)}'
     return f'<section class="measured" id="window"><h2>Process window</h2>{body}</section>'
 
 
@@ -71,54 +62,28 @@ def _verify_section(found: Verification, result: ClipResult) -> str:
         (
             label,
             *(str(n) for n in (s.sites, s.lost, s.beyond)),
-            *(_number(n, 2) for n in (s.mean_nm, s.rms_nm, s.lowest_nm, s.highest_nm)),
+            *(number(n, 2) for n in (s.mean_nm, s.rms_nm, s.lowest_nm, s.highest_nm)),
         )
         for label, s in zip(found.labels, found.statistics, strict=True)
     ]
     spots = [
-        (s.kind, str(rank), *(_number(n, 1) for n in (s.x_nm, s.y_nm)), f"{s.value:.4g}", _limit(s.limit), s.corner)
-        for rank, s in enumerate(found.hotspots[:MOST_SPOTS], 1)
+        (s.kind, str(rank), *(number(n, 1) for n in (s.x_nm, s.y_nm)), f"{s.value:.4g}", limit_text(s.limit), s.corner)
+        for rank, s in enumerate(found.hotspots[:MOST_ROWS], 1)
     ]
-    listed = _table(("kind", "rank", "x nm", "y nm", "value", "limit", "corner"), spots) if spots else ""
+    listed = table(("kind", "rank", "x nm", "y nm", "value", "limit", "corner"), spots) if spots else ""
     count = len(found.hotspots)
-    more = f"<p>The worst {MOST_SPOTS} of {count}; hotspots.csv has all.</p>" if count > MOST_SPOTS else ""
+    more = f"<p>The worst {MOST_ROWS} of {count}; hotspots.csv has all.</p>" if count > MOST_ROWS else ""
     note = "Errors are positive where the print is larger than drawn. Limits are those of the recipe's table verify."
+    if found.rules_clean is False:
+        note += " The mask breaks mask rules, see there."
     figures = [
         picture(hotspots_figure(found, result), "Hot spots on target and print", "picture narrow"),
         picture(placement_figure(found), "Edge placement errors and width of the PV band"),
     ]
     if found.band_area_nm2 is not None:
         note = f"Area of the PV band: {found.band_area_nm2:,.0f} nm². {note}"
-    body = f'{_table(head, rows)}<p class="note">{note}</p>{more}{listed}{"".join(figures)}'
+    body = f'{table(head, rows)}<p class="note">{note}</p>{more}{listed}{"".join(figures)}'
     return (
         f'<section class="measured" id="verification"><h2>Verification: '
         f'<span class="verdict {verdict}">{verdict}</span></h2>{body}</section>'
     )
-
-
-def picture(figure: Figure, label: str, style: str = "picture") -> str:
-    """Return a figure as an element that holds it as PNG."""
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=_DPI)
-    width, height = (figure.get_size_inches() * _DPI).astype(int).tolist()
-    data = base64.b64encode(stream.getvalue()).decode("ascii")
-    return (
-        f'<svg class="{style}" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">'
-        f'<image width="{width}" height="{height}" href="data:image/png;base64,{data}"/></svg>'
-    )
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    cells = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    lines = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return (
-        f'<div class="scroll"><table class="wide"><thead><tr>{cells}</tr></thead><tbody>{lines}</tbody></table></div>'
-    )
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "none" if value is None else f"{value:.{digits}f}"
-
-
-def _limit(value: float) -> str:
-    return f"{value:.4g}" if math.isfinite(value) else "none"

@@ -10,7 +10,7 @@ import tomli_w
 
 from litho.result import ClipResult
 
-_DRAWN = {"loss"}  # shown as a chart
+_DRAWN = {"loss", "rules"}  # shown as a chart, and as a section
 
 
 def tiles(result: ClipResult) -> str:

@@ -108,7 +108,8 @@
   };
   switches.forEach((input) => input.addEventListener("change", apply));
 
-  const violations = [...$("violations").getAttribute("d").matchAll(/M(-?\d+) (-?\d+)l(-?\d+) ?(-?\d+)/g)].map((m) => m.slice(1).map(Number));
+  const violations = ["violations", "rule_marks"].flatMap((id) =>
+    [...$(id).getAttribute("d").matchAll(/M(-?\d+) (-?\d+)l(-?\d+) ?(-?\d+)/g)]).map((m) => m.slice(1).map(Number));
   let current = -1;
   const next = () => {
     if (!violations.length) return;
@@ -119,7 +120,7 @@
     $("next").textContent = `Violation ${current + 1} of ${violations.length}`;
   };
   $("next").disabled = !violations.length;
-  if (!violations.length) $("next").textContent = "No EPE violation";
+  if (!violations.length) $("next").textContent = "No violation";
 
   const step = () => 0.15 * Math.max(box[2], box[3]);
   const keys = {
