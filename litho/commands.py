@@ -31,7 +31,7 @@ from litho.progress import CorrectionProgress, Interrupt
 from litho.raster import polygon_area_nm2
 from litho.recipe_verify import CutTable
 from litho.result import ClipResult
-from litho.rule_check import checked
+from litho.rule_check import check_targets, checked
 from litho.spline_flow import correct_splines
 from litho.terminal import show_files, show_results, show_verifications, show_windows
 from litho.uncorrected import with_uncorrected
@@ -79,6 +79,8 @@ def run_ilt(request: Request) -> int:
     """Correct layouts, write their folders, and return the exit code."""
     with told_in_one_sentence():
         job, device = request.prepare()
+        if request.window is None:  # a window may cut slivers off
+            check_targets(job.clips, job.recipe.rules)
     with Interrupt() as interrupt, CorrectionProgress(job, device) as progress:
         found = correct_splines if job.recipe.method == "spline" else correct
         results = with_uncorrected(

@@ -18,7 +18,16 @@ from litho.mask import Mask
 from litho.nucleation import Seeding, seeded
 from litho.optimize import LbfgsSettings, Progress
 from litho.parametrize import resample
-from litho.pixel_ilt import IltResult, IltSettings, LossWeights, Report, Stage, StageHistory, stage_problem
+from litho.pixel_ilt import (
+    IltResult,
+    IltSettings,
+    LossWeights,
+    Report,
+    Stage,
+    StageHistory,
+    check_arrays,
+    stage_problem,
+)
 from litho.process import Process
 from litho.signed_distance import signed_distance
 from litho.socs import Kernels
@@ -146,7 +155,7 @@ def level_set_ilt(
     IltResult
         its level is in nm, near edges the distance to them. Losses in its history are those of the best mask so far
     """
-    _check(target, grid, settings, probes, free)
+    check_arrays(target, grid, settings.weights, probes, free)
     xp = array_module(target)
     history = []
     level: Array = None
@@ -228,19 +237,3 @@ class _Walk:
         if report is None:
             return None
         return lambda step, value: report(self.number, done + step, array_module(best).minimum(best, value))
-
-
-def _check(target: Array, grid: Grid, settings: LevelSetSettings, probes: Array | None, free: Array | None) -> None:
-    """Refuse arrays that do not belong together."""
-    xp = array_module(target)
-    if len(target.shape) != 3 or tuple(target.shape[1:]) != grid.shape:
-        raise ValueError(f"`target` must have shape (clips, {grid.shape[0]}, {grid.shape[1]}), but got {target.shape}.")
-    if not bool(to_host(xp.all(xp.isfinite(target)))):
-        raise ValueError("`target` must be finite, but it holds NaN or infinity.")
-    if settings.weights.epe > 0 and probes is None:
-        raise ValueError("`probes` must be given if the weight of `epe` is not 0.")
-    for name, array in (("probes", probes), ("free", free)):
-        if array is not None and tuple(array.shape) != tuple(target.shape):
-            raise ValueError(
-                f"`{name}` must have the target's shape {tuple(target.shape)}, but got {tuple(array.shape)}."
-            )

@@ -201,7 +201,7 @@ def ilt(
     -------
     IltResult
     """
-    _check(target, grid, settings, probes, free)
+    check_arrays(target, grid, settings.weights, probes, free)
     xp = array_module(target)
     history = []
     x: Array = None
@@ -296,16 +296,18 @@ def stage_problem(
     )
 
 
-def _check(target: Array, grid: Grid, settings: IltSettings, probes: Array | None, free: Array | None) -> None:
-    """Refuse arrays that do not belong together."""
+def check_arrays(target: Array, grid: Grid, weights: LossWeights, probes: Array | None, free: Array | None) -> None:
+    """Refuse arrays that do not belong together; arguments as in `ilt`."""
     xp = array_module(target)
     if len(target.shape) != 3 or tuple(target.shape[1:]) != grid.shape:
         raise ValueError(f"`target` must have shape (clips, {grid.shape[0]}, {grid.shape[1]}), but got {target.shape}.")
     if not bool(to_host(xp.all(xp.isfinite(target)))):
         raise ValueError("`target` must be finite, but it holds NaN or infinity.")
-    if settings.weights.epe > 0 and probes is None:
+    if weights.epe > 0 and probes is None:
         raise ValueError("`probes` must be given if the weight of `epe` is not 0.")
-    if probes is not None and tuple(probes.shape) != tuple(target.shape):
-        raise ValueError(f"`probes` must have the target's shape {tuple(target.shape)}, but got {tuple(probes.shape)}.")
-    if free is not None and tuple(free.shape) != tuple(target.shape):
-        raise ValueError(f"`free` must have the target's shape {tuple(target.shape)}, but got {tuple(free.shape)}.")
+    for name, array in (("probes", probes), ("free", free)):
+        if array is not None and tuple(array.shape) != tuple(target.shape):
+            shape = tuple(target.shape)
+            raise ValueError(f"`{name}` must have the target's shape {shape}, but got {tuple(array.shape)}.")
+    if free is not None and bool(to_host(xp.any((target > 0) & (free <= 0)))):
+        raise ValueError("`free` must hold the target, but some of it lies where the mask may have no shapes.")

@@ -16,7 +16,7 @@ import numpy as np
 
 from litho.cells import Floats
 from litho.given_masks import GivenMask
-from litho.job import Clip
+from litho.job import Clip, JobError
 from litho.mask_rules import check_mask
 from litho.outlines import joined
 from litho.rule_report import rule_figures
@@ -46,6 +46,24 @@ def checked(mask: GivenMask, clip: Clip, rules: MaskRules) -> Checked:
     applied = rules_that_apply(rules, mask.handed_over)
     violations = check_mask(mask.handed_over, applied, bounds_nm=clip.grid.bounds_nm, targets=clip.polygons)
     return violations, rule_figures(violations, applied)
+
+
+def check_targets(clips: Sequence[Clip], rules: MaskRules) -> None:
+    """Refuse targets that break the rules by themselves, with the place; the rule by a disc is for curves.
+
+    Raises
+    ------
+    JobError
+    """
+    for clip in clips:
+        found = check_mask(clip.polygons, replace(rules, max_residue_nm=None), bounds_nm=clip.grid.bounds_nm)
+        if found:
+            first, places = found[0], "one place" if len(found) == 1 else f"{len(found)} places"
+            raise JobError(
+                f"`layout` must keep the mask rules by itself, but {clip.name} breaks them at {places}, "
+                f"the first at ({first.x_nm:.4g}, {first.y_nm:.4g}) nm: {first.rule} {first.value:.4g} where "
+                f"{first.limit:g} is asked for. Change the layout, or the table `rules` of the recipe."
+            )
 
 
 def rules_that_apply(rules: MaskRules, outlines: Sequence[Floats]) -> MaskRules:

@@ -206,6 +206,8 @@ def test_bad_input_is_refused_in_a_sentence(target: np.ndarray, kernels: Any) ->
         level_set_ilt(target, GRID, PROCESS, kernels, LevelSetSettings(weights=LossWeights(1, 1, 1)))
     with pytest.raises(ValueError, match="`free` must have the target's shape"):
         level_set_ilt(target, GRID, PROCESS, kernels, free=np.ones((3, 3)))
+    with pytest.raises(ValueError, match="`free` must hold the target"):
+        level_set_ilt(target, GRID, PROCESS, kernels, free=np.zeros_like(target))
     with pytest.raises(ValueError, match="`stages` must hold at least one"):
         LevelSetSettings(stages=())
     with pytest.raises(ValueError, match="`steps` must be a positive number"):

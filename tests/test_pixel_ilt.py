@@ -154,6 +154,8 @@ def test_bad_input_is_refused_in_a_sentence(target: np.ndarray, kernels: Any) ->
         ilt(target, GRID, PROCESS, kernels, IltSettings(weights=LossWeights(1, 1, 1)))
     with pytest.raises(ValueError, match="`free` must have the target's shape"):
         ilt(target, GRID, PROCESS, kernels, free=np.ones((3, 3)))
+    with pytest.raises(ValueError, match="`free` must hold the target"):
+        ilt(target, GRID, PROCESS, kernels, free=np.zeros_like(target))
     with pytest.raises(ValueError, match="not all 0"):
         LossWeights(0, 0, 0)
     with pytest.raises(ValueError, match="`stages` must hold at least one"):

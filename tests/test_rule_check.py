@@ -13,8 +13,8 @@ from litho.config import read_recipe
 from litho.contour import join_holes
 from litho.given_masks import GivenMask, given_masks
 from litho.grid import Grid
-from litho.job import Clip, prepare
-from litho.rule_check import checked, rules_that_apply, straight
+from litho.job import Clip, JobError, prepare
+from litho.rule_check import check_targets, checked, rules_that_apply, straight
 from litho.rule_set import MaskRules
 
 GRID = Grid.square(1000.0, 4.0, (-500.0, -500.0))
@@ -80,3 +80,11 @@ def test_rules_hold_for_a_mask_as_it_was_handed_over_not_as_light_meets_it(tmp_p
     assert sum(float(np.ptp(p[:, 0])) for p in mask.drawn) < sum(float(np.ptp(p[:, 0])) for p in mask.handed_over)
     violations, _ = checked(mask, job.clips[0], job.recipe.rules)
     assert violations is not None and [(v.rule, v.value) for v in violations] == [("space", pytest.approx(16))]
+
+
+def test_a_target_that_breaks_the_rules_by_itself_is_refused_with_the_place(tmp_path: Path) -> None:
+    layout = drawn(tmp_path / "thin.gds", (0, 0, 400, 12), (0, 100, 400, 160))
+    job = prepare([layout], read_recipe(TINY))
+    with pytest.raises(JobError, match=r"thin breaks them at one place, .* nm: width 12 where 20 is asked for"):
+        check_targets(job.clips, job.recipe.rules)
+    check_targets(job.clips, MaskRules(min_width_nm=12.0))
