@@ -62,9 +62,10 @@ class Recipe(Table):
         of random numbers; no step of the present flow draws any
     method
         of `litho ilt`: "pixel", "level-set" (table `level_set`), or "spline", which refines what pixels found
-    field, mask, rules, process, ilt, level_set, spline, opc, smo, probes, epe,
-    output, cutline, window, verify
+    field, mask, rules, process, probes, epe, output, cutline, window, verify
         see their classes
+    ilt, level_set, spline, opc, smo
+        settings of each method, see their classes
     optics, kernels
         our own kernels, or those of a file: exactly one of the two
     """
