@@ -157,7 +157,7 @@ class Library:
 class Flattened:
     """The shapes of one layer in and below one cell, without its hierarchy."""
 
-    library: Library
+    hierarchy: Library
     top: int
     layer: Layer
     _shape_boxes: dict[tuple[int, bytes], Floats] = field(init=False, default_factory=dict)
@@ -177,7 +177,7 @@ class Flattened:
     def _boxes_of(self, cell: int, matrix: Floats) -> Floats:
         key = cell, matrix.tobytes()
         if key not in self._shape_boxes:
-            self._shape_boxes[key] = self.library.cells[cell].shapes[self.layer].boxes(matrix)
+            self._shape_boxes[key] = self.hierarchy.cells[cell].shapes[self.layer].boxes(matrix)
         return self._shape_boxes[key]
 
     def _bounds_of(self, cell: int, matrix: Floats) -> Floats | None:
@@ -185,9 +185,9 @@ class Flattened:
         if key in self._bounds:
             return self._bounds[key]
         found = []
-        if self.layer in self.library.cells[cell].shapes:
+        if self.layer in self.hierarchy.cells[cell].shapes:
             found.append(self._boxes_of(cell, matrix))
-        for placement in self.library.cells[cell].placements:
+        for placement in self.hierarchy.cells[cell].placements:
             inner = self._bounds_of(placement.cell, matrix @ placement.matrix)
             if inner is not None:
                 reach = _corners(placement) @ matrix.T
@@ -198,10 +198,10 @@ class Flattened:
         return bounds
 
     def _visit(self, cell: int, matrix: Floats, origins: Floats, box: Floats) -> Iterator[Floats]:
-        shapes = self.library.cells[cell].shapes.get(self.layer)
+        shapes = self.hierarchy.cells[cell].shapes.get(self.layer)
         if shapes is not None:
             yield from _copies(shapes, self._boxes_of(cell, matrix), matrix, origins, box)
-        for placement in self.library.cells[cell].placements:
+        for placement in self.hierarchy.cells[cell].placements:
             inner_matrix = matrix @ placement.matrix
             inner = self._bounds_of(placement.cell, inner_matrix)
             if inner is None:

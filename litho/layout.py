@@ -39,7 +39,7 @@ class Layout:
         of the file, for messages
     dbu_nm
         database unit in nm
-    library
+    hierarchy
         the cells
     top
         the cell that is looked at, with all below it
@@ -49,18 +49,18 @@ class Layout:
 
     name: str
     dbu_nm: float
-    library: Library = field(repr=False)
+    hierarchy: Library = field(repr=False)
     top: int
     repair: bool = False
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """Every (layer, datatype) that holds a shape."""
-        return tuple(sorted(self.library.counts[self.top]))
+        return tuple(sorted(self.hierarchy.counts[self.top]))
 
     def shape_count(self, layer: str | Layer | None = None) -> int:
         """Return the number of shapes on a layer, copies included, before they are merged."""
-        return self.library.counts[self.top][self._layer(layer)]
+        return self.hierarchy.counts[self.top][self._layer(layer)]
 
     def bounds_nm(self, layer: str | Layer | None = None) -> Box:
         """Return x0, y0, x1, y1 of the shapes on a layer, nm."""
@@ -94,7 +94,7 @@ class Layout:
 
     @cached_property
     def _flattened(self) -> dict[Layer, Flattened]:
-        return {layer: Flattened(self.library, self.top, layer) for layer in self.layers}
+        return {layer: Flattened(self.hierarchy, self.top, layer) for layer in self.layers}
 
     def _layer(self, layer: str | Layer | None) -> Layer:
         names = ", ".join(f"{a}/{b}" for a, b in self.layers[:20]) + (", ..." if len(self.layers) > 20 else "")

@@ -1,8 +1,9 @@
-"""Fixtures: the array libraries, and benchmark data of others."""
+"""Fixtures: the array libraries, benchmark data of others, and layout files."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,3 +59,15 @@ def data_dir() -> Path:
 def rng() -> np.random.Generator:
     """Seeded random numbers."""
     return np.random.default_rng(2013)
+
+
+@pytest.fixture(params=["gds", "oas"])
+def save(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Path]:
+    """Write a gdstk library in each format; returns its path."""
+
+    def write(library: Any, name: str = "layout") -> Path:
+        path = tmp_path / f"{name}.{request.param}"
+        library.write_gds(path) if request.param == "gds" else library.write_oas(path)
+        return path
+
+    return write

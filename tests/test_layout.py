@@ -10,15 +10,12 @@ import warnings
 import gdstk
 import numpy as np
 import pytest
+from layout_cells import NM, box, one_cell, random_hierarchy
 
-import litho.io.read
-import litho.io.streams
 from litho.grid import Grid
 from litho.io import write_gds
 from litho.layout import LayoutError, check_inside, merge, parse_layer, read_layout
 from litho.raster import polygon_area_nm2
-
-NM = {"unit": 1e-9, "precision": 1e-9}
 
 
 def area(polygons):
@@ -38,55 +35,6 @@ def as_gdstk(polygons):
 def corners(polygons):
     """Vertices of each polygon in an order of their own."""
     return sorted(sorted(map(tuple, p.tolist())) for p in polygons)
-
-
-def box(x0, y0, x1, y1):
-    return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], dtype=float)
-
-
-@pytest.fixture(params=["gds", "oas"])
-def save(request, tmp_path):
-    """Write a gdstk library in each format; returns its path."""
-
-    def write(library, name="layout"):
-        path = tmp_path / f"{name}.{request.param}"
-        library.write_gds(path) if request.param == "gds" else library.write_oas(path)
-        return path
-
-    return write
-
-
-def one_cell(*polygons, layer=1):
-    library = gdstk.Library(**NM)
-    library.new_cell("TOP").add(*(gdstk.Polygon(p, layer) for p in polygons))
-    return library
-
-
-def random_hierarchy(seed, angles):
-    """Three levels of cells with rotated, mirrored, magnified, arrayed references and repeated polygons."""
-    rng = np.random.default_rng(seed)
-    library = gdstk.Library(**NM)
-    leaf, middle, top = (library.new_cell(name) for name in ("LEAF", "MIDDLE", "TOP"))
-    leaf.add(gdstk.rectangle((3, 5), (40, 22), layer=1), gdstk.rectangle((30, 10), (60, 80), layer=1))
-    leaf.add(gdstk.rectangle((0, 0), (10, 10), layer=2))
-    repeated = gdstk.Polygon([(0, 0), (25, 0), (25, 9), (9, 9), (9, 30), (0, 30)], 1)
-    repeated.repetition = gdstk.Repetition(columns=3, rows=2, spacing=(70, 55))
-    scattered = gdstk.rectangle((0, 0), (12, 13), layer=1)
-    scattered.repetition = gdstk.Repetition(offsets=[(100, 17), (31, 250), (77, 77)])
-    middle.add(repeated, scattered)
-    for cell, child in ((middle, leaf), (middle, leaf), (top, middle), (top, middle), (top, leaf)):
-        array = {"columns": 3, "rows": 4, "spacing": tuple(rng.integers(60, 300, 2).tolist())}
-        cell.add(
-            gdstk.Reference(
-                child,
-                tuple(rng.integers(-900, 900, 2).tolist()),
-                rotation=float(rng.choice(angles)),
-                magnification=float(rng.choice([1, 2])),
-                x_reflection=bool(rng.integers(2)),
-                **(array if rng.integers(2) else {}),
-            )
-        )
-    return library, top
 
 
 @pytest.mark.parametrize("text, layer", [("1/0", (1, 0)), ("1:0", (1, 0)), ("17", (17, 0)), ("235/5", (235, 5))])
@@ -307,139 +255,3 @@ def test_a_hole_that_gets_lost_is_an_error(monkeypatch):
 def test_fewer_than_three_vertices_are_refused():
     with pytest.raises(LayoutError, match="at least 3 vertices"):
         merge([np.zeros((2, 2))])
-
-
-@pytest.mark.parametrize(
-    "content, reason",
-    [
-        (None, "is missing"),
-        (b"", "is empty"),
-        (b"hello, world", "is none of them"),
-        (b"\x89PNG\r\n\x1a\n", "is none of them"),
-        (b"\x00\x06\x00\x02\x02\x58", "intact GDS file"),
-        (b"%SEMI-OASIS\r\n", "truncated"),
-        (b"\x1f\x8b\x08", "intact gzip file"),
-        (gzip.compress(b"BEGIN\n" * 10_000)[:-5], "intact gzip file"),
-        (b"BEGIN\nRECT N M1 0 0 1\n", "line 2: RECT needs"),
-        (b"BEGIN\nCELL x PRIME\nENDMSG\n", "holds none"),
-    ],
-)
-def test_a_file_that_is_no_layout_is_refused_in_one_sentence(content, reason, tmp_path):
-    path = tmp_path / "layout.gds"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(LayoutError, match=reason) as error:
-        read_layout(path)
-    assert str(path) in str(error.value) and "\n" not in str(error.value)
-
-
-def test_a_folder_is_no_layout(tmp_path):
-    with pytest.raises(LayoutError, match="is no file"):
-        read_layout(tmp_path)
-
-
-def test_a_truncated_file_is_refused_wherever_it_ends(save):
-    library, _ = random_hierarchy(0, [0.0])
-    path = save(library)
-    data = path.read_bytes()
-    for length in np.linspace(1, len(data) - 1, 12).astype(int):
-        path.write_bytes(data[:length])
-        with pytest.raises(LayoutError):
-            read_layout(path)
-
-
-def test_every_truncation_of_oasis_is_noticed(tmp_path):
-    library, _ = random_hierarchy(0, [0.0])
-    path = tmp_path / "layout.oas"
-    for options in ({}, {"compression_level": 0}, {"validation": "crc32"}):
-        library.write_oas(path, **options)
-        data = path.read_bytes()
-        assert litho.io.streams._has_end_record(path)
-        for length in range(len(data)):
-            path.write_bytes(data[:length])
-            assert not litho.io.streams._has_end_record(path), f"{length} of {len(data)} bytes, {options}"
-
-
-def test_changed_bytes_never_end_the_program(save):
-    library, _ = random_hierarchy(0, [0.0])
-    path = save(library)
-    data = path.read_bytes()
-    rng = np.random.default_rng(1)
-    refused = 0
-    for _ in range(25):
-        changed = bytearray(data)
-        for place in rng.integers(len(data), size=4):
-            changed[place] = rng.integers(256)
-        path.write_bytes(changed)
-        try:
-            read_layout(path)
-        except LayoutError as error:
-            refused += 1
-            assert "\n" not in str(error)
-    assert refused > 0
-
-
-def test_a_reader_that_breaks_off_is_a_sentence(tmp_path, monkeypatch):
-    program = tmp_path / "breaks_off.py"
-    program.write_text("import os; os.abort()")
-    monkeypatch.setattr(litho.io.streams, "_PROGRAM", program)
-    write_gds(tmp_path / "a.gds", {(1, 0): [box(0, 0, 10, 10)]})
-    with pytest.raises(LayoutError, match="broke off with signal 6"):
-        read_layout(tmp_path / "a.gds")
-
-
-def test_a_file_that_needs_too_much_memory_is_refused(tmp_path, monkeypatch):
-    angles = np.linspace(0, 2 * np.pi, 400_000, endpoint=False)
-    library = one_cell(np.rint(1e6 * np.stack([np.cos(angles), np.sin(angles)], axis=1)))
-    library.write_oas(tmp_path / "large.oas")
-    assert read_layout(tmp_path / "large.oas").shape_count() == 1
-    monkeypatch.setattr(os, "sysconf", lambda name: 2**13)
-    with pytest.raises(LayoutError, match="intact OASIS file"):
-        read_layout(tmp_path / "large.oas")
-
-
-def test_a_compressed_file_that_expands_without_end_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(litho.io.read, "LARGEST_BYTES", 2**22)
-    (tmp_path / "bomb.gz").write_bytes(gzip.compress(bytes(2**24)))
-    with pytest.raises(LayoutError, match="expand to at most 4194304 bytes"):
-        read_layout(tmp_path / "bomb.gz")
-
-
-def test_a_database_unit_of_zero_is_refused(tmp_path):
-    path = tmp_path / "a.gds"
-    write_gds(path, {(1, 0): [box(0, 0, 10, 10)]})
-    data = path.read_bytes()
-    units = data.index(b"\x00\x14\x03\x05") + 4
-    path.write_bytes(data[: units + 8] + bytes(8) + data[units + 16 :])
-    with pytest.raises(LayoutError, match="must hold finite numbers"):
-        read_layout(path)
-
-
-def test_cells_within_themselves_are_refused(save):
-    library = gdstk.Library(**NM)
-    a, b = library.new_cell("A"), library.new_cell("B")
-    a.add(gdstk.Reference(b), gdstk.rectangle((0, 0), (1, 1), layer=1))
-    b.add(gdstk.Reference(a))
-    with pytest.raises(LayoutError, match=r"must not contain themselves, but cell '[AB]' does"):
-        read_layout(save(library))
-
-
-def test_too_deep_nesting_is_refused(save):
-    library = gdstk.Library(**NM)
-    cell = library.new_cell("C0")
-    cell.add(gdstk.rectangle((0, 0), (1, 1), layer=1))
-    for level in range(1, 1500):
-        parent = library.new_cell(f"C{level}")
-        parent.add(gdstk.Reference(cell))
-        cell = parent
-    with pytest.raises(LayoutError, match="at most 200 levels deep, but got 1500"):
-        read_layout(save(library))
-
-
-def test_a_reference_to_a_missing_cell_is_refused(tmp_path):
-    library = gdstk.Library(**NM)
-    top = library.new_cell("TOP")
-    top.add(gdstk.Reference("NOWHERE"), gdstk.rectangle((0, 0), (1, 1), layer=1))
-    library.write_gds(tmp_path / "missing.gds")
-    with pytest.raises(LayoutError, match="Missing referenced cell NOWHERE"):
-        read_layout(tmp_path / "missing.gds")

@@ -12,6 +12,7 @@ from typing import Any
 
 import gdstk
 import numpy as np
+from gdstk import Library
 
 from litho.cells import Floats, Layer
 from litho.io.atomic import atomic_path
@@ -86,11 +87,11 @@ def write_gds(
 
 def _library(
     layers: Mapping[Layer, Sequence[Floats]], dbu_nm: float, farthest: int, cell: str
-) -> tuple[gdstk.Library, list[gdstk.Polygon]]:
+) -> tuple[Library, list[gdstk.Polygon]]:
     if not 0 < dbu_nm < np.inf:
         raise ValueError(f"`dbu_nm` must be a positive length, but got {dbu_nm}.")
     unit = float(f"{dbu_nm * 1e-9:.12g}")
-    library = gdstk.Library(unit=unit, precision=unit)
+    library = Library(unit=unit, precision=unit)
     polygons = [gdstk.Polygon(_rounded(p, dbu_nm, farthest), *layer) for layer in layers for p in layers[layer]]
     library.new_cell(cell).add(*polygons)
     return library, polygons
