@@ -86,7 +86,7 @@ def run_ilt(request: Request) -> int:
         results = with_uncorrected(
             found(job, device, lambda update: progress.show(update, interrupt.asked)), job, device
         )
-        written = _write_all(results, request.out, job, progress.say)
+        written = write_all(results, request.out, job, progress.say)
     show_results(written, len(job.clips))
     show_files([folder_of(figures["clip"], request.out, job) for figures in written])
     return STOPPED if interrupt.asked else 0
@@ -104,7 +104,7 @@ def run_simulate(request: Request, masks: Sequence[Path], mask_layer: str | None
     coverages = [mask.coverage for mask in given] if masks else None
     simulated = zip(simulate(job, coverages, device), job.clips, given, windows, strict=True)
     results = (replace(as_given(result, clip, mask, job), window=window) for result, clip, mask, window in simulated)
-    written = _write_all(results, request.out, job, lambda text: None)
+    written = write_all(results, request.out, job, lambda text: None)
     show_results(written, len(job.clips))
     show_windows(written)
     show_files([folder_of(figures["clip"], request.out, job) for figures in written])
@@ -119,7 +119,7 @@ def run_verify(request: Request, masks: Sequence[Path], mask_layer: str | None) 
     coverages = [mask.coverage for mask in given] if masks else None
     simulated = zip(simulate(job, coverages, device), job.clips, given, strict=True)
     results = (_verified(result, clip, mask, job) for result, clip, mask in simulated)
-    written = _write_all(results, request.out, job, lambda text: None)
+    written = write_all(results, request.out, job, lambda text: None)
     show_verifications(written)
     show_files([folder_of(figures["clip"], request.out, job) for figures in written])
     return 0 if all(figures["verify"]["passed"] for figures in written) else FAILED
@@ -202,7 +202,7 @@ def folder_of(clip: str, out: Path, job: Job) -> Path:
     return out / clip if len(job.clips) > 1 else out
 
 
-def _write_all(results: Iterable[ClipResult], out: Path, job: Job, say: Callable[[str], None]) -> list[dict[str, Any]]:
+def write_all(results: Iterable[ClipResult], out: Path, job: Job, say: Callable[[str], None]) -> list[dict[str, Any]]:
     """Write each result as it comes, and return what `metrics.json` says of it."""
     written = []
     for result in results:

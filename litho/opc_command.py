@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from litho.commands import STOPPED, Request, folder_of, told_in_one_sentence
+from litho.commands import STOPPED, Request, folder_of, told_in_one_sentence, write_all
 from litho.opc_flow import OpcUpdate, check_targets, correct_edges
-from litho.opc_settings import OpcSettings
-from litho.outputs import figures, write_result, write_summary
 from litho.progress import Interrupt
 from litho.terminal import show_files, show_results
 from litho.uncorrected import with_uncorrected
@@ -54,33 +51,14 @@ class OpcProgress:
         self._bar.update(self._task, description=text)
 
 
-def run_opc(request: Request, settings: OpcSettings | None = None) -> int:
-    """Correct the edges of layouts, write their folders, and return the exit code.
-
-    Parameters
-    ----------
-    request
-        what was typed
-    settings
-        the recipe's if not given
-    """
+def run_opc(request: Request) -> int:
+    """Correct the edges of layouts, write their folders, and return the exit code."""
     with told_in_one_sentence():
         job, device = request.prepare()
-        check_targets(job, settings)
-    written: list[dict[str, Any]] = []
+        check_targets(job)
     with Interrupt() as interrupt, OpcProgress(len(job.clips)) as progress:
-        results = correct_edges(job, device, lambda update: progress.show(update, interrupt.asked), settings)
-        for result in with_uncorrected(results, job, device):
-            progress.say(f"drawing {result.name}")
-            try:
-                write_result(result, folder_of(result.name, request.out, job))
-            except OSError as error:
-                reason = f"{error.filename or request.out}: {error.strerror or error}"
-                typer.echo(f"litho: `out` must be a folder that can be written in, but {reason}.", err=True)
-                raise typer.Exit(2) from None
-            written.append(figures(result))
-    if len(job.clips) > 1 and written:
-        write_summary(written, request.out / "summary.json")
+        results = correct_edges(job, device, lambda update: progress.show(update, interrupt.asked))
+        written = write_all(with_uncorrected(results, job, device), request.out, job, progress.say)
     show_results(written, len(job.clips))
     show_files([folder_of(entry["clip"], request.out, job) for entry in written])
     return STOPPED if interrupt.asked else 0

@@ -55,10 +55,8 @@ Report = Callable[[OpcUpdate], bool]
 """called after each step; True stops, the best mask so far is kept"""
 
 
-def correct_edges(
-    job: Job, device: str = "auto", report: Report | None = None, settings: OpcSettings | None = None
-) -> Iterator[ClipResult]:
-    """Correct the edges of every clip.
+def correct_edges(job: Job, device: str = "auto", report: Report | None = None) -> Iterator[ClipResult]:
+    """Correct the edges of every clip, as the recipe's tables `opc` and `rules` want it.
 
     Parameters
     ----------
@@ -68,8 +66,6 @@ def correct_edges(
         "cpu", "gpu" or "auto": where prints are scored
     report
         see `Report`. If it stops, clips that have not begun are left out
-    settings
-        the recipe's if not given
 
     Yields
     ------
@@ -77,7 +73,7 @@ def correct_edges(
         of one clip after the other, in order; its metrics have a table `opc`
     """
     printer = Printer(job, resolve_device(device))
-    settings = settings_of(job) if settings is None else settings
+    settings = settings_of(job)
     begin = time.perf_counter()
     like = edge_model(job.clips[0].grid, job.process, job.kernels, job.mask)
     table = bias_table(like, settings.rules.widths_nm, settings.rules.spaces_nm)
@@ -100,14 +96,13 @@ def correct_edges(
 
 
 def settings_of(job: Job) -> OpcSettings:
-    """Return how a job's recipe wants edges to be corrected."""
-    found: OpcSettings = job.recipe.opc
-    return found
+    """Return how a job's recipe wants edges to be corrected, within its rules of a mask."""
+    return job.recipe.opc.bound_by(job.recipe.rules)
 
 
-def check_targets(job: Job, settings: OpcSettings | None = None) -> None:
+def check_targets(job: Job) -> None:
     """Refuse targets that break the mask's rules by themselves, with the place, and what edges cannot correct."""
-    settings = settings_of(job) if settings is None else settings
+    settings = settings_of(job)
     if job.process.resist.tone != "bright":
         raise JobError(f"`mask.tone` must be 'dark field' for `litho opc`, but got {job.recipe.mask.tone!r}.")
     job.clips[0].grid.resampled(settings.area.pixel_nm)

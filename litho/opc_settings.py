@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from litho.edge_area import AreaSettings
 from litho.edge_opc import StepSettings
 from litho.fragments import FragmentSettings
 from litho.move_limits import MoveRules
 from litho.rule_opc import RuleSettings
+from litho.rule_set import MaskRules
 from litho.srafs import SrafRules
 
 SRAF_METHODS = ("none", "rules", "image")
@@ -84,3 +85,29 @@ class OpcSettings:
     edges: StepSettings = field(default_factory=lambda: StepSettings(steps=5))
     area: AreaSettings = field(default_factory=AreaSettings)
     srafs: SrafSettings = field(default_factory=SrafSettings)
+
+    def bound_by(self, rules: MaskRules) -> OpcSettings:
+        """Return settings whose limits are at least as strict as the rules of a mask.
+
+        Corners and notches count as widths and spaces here. Areas of the target's own shapes, and the distance of
+        assist features from edges that have moved, are left to the check of the mask.
+        """
+        least = rules.lengths_nm()
+        width = max(self.limits.min_width_nm, least["width"])
+        space = max(self.limits.min_space_nm, least["space"], least["corner"], least["notch"])
+        bars = self.srafs.rules
+        bars = replace(
+            bars,
+            width_nm=max(bars.width_nm, width),
+            space_nm=max(bars.space_nm, space),
+            main_nm=max(bars.main_nm, space, least["assist distance"]),
+            shortest_nm=max(bars.shortest_nm, width),
+            longest_nm=max(bars.longest_nm, bars.shortest_nm, width),
+            min_area_nm2=max(bars.min_area_nm2, rules.min_area_nm2),
+        )
+        distances = tuple(max(distance, bars.main_nm) for distance in self.srafs.distances_nm)
+        return replace(
+            self,
+            limits=replace(self.limits, min_width_nm=width, min_space_nm=space),
+            srafs=replace(self.srafs, rules=bars, distances_nm=distances),
+        )

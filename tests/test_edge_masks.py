@@ -29,7 +29,8 @@ from litho.opc_settings import OpcSettings, SrafSettings
 from litho.outlines import area_nm2
 from litho.printability import band_area_nm2
 from litho.raster import coverage
-from litho.rule_opc import BiasTable, RuleSettings
+from litho.rule_opc import BiasTable
+from litho.rule_set import MaskRules
 from litho.srafs import SrafRules
 
 TARGET = [box(-40, -150, 40, 150)]
@@ -38,7 +39,20 @@ QUICK = OpcSettings(
     edges=replace(OpcSettings().edges, steps=3), area=replace(OpcSettings().area, steps=10, pixel_nm=10.0)
 )
 
-JOB = replace(QUICK, rules=RuleSettings(widths_nm=(70.0,), spaces_nm=(100.0,)), area=replace(QUICK.area, pixel_nm=8.0))
+JOB = """
+base = "default"
+[field]
+pixel_nm = 2.0
+halo_nm = 300.0
+[output]
+dbu_nm = 0.5
+[optics]
+max_error = 0.05
+[opc]
+rules = { widths_nm = [70.0], spaces_nm = [100.0] }
+edges = { steps = 3 }
+area = { steps = 10, pixel_nm = 8.0 }
+"""
 
 
 @lru_cache
@@ -119,15 +133,14 @@ def small_job(folder: Path, polygons: Sequence[Floats] = TARGET) -> tuple[Path, 
     """Write a layout and a recipe."""
     layout, recipe = folder / "line.oas", folder / "small.toml"
     litho.write_oasis(layout, {(1, 0): polygons})
-    tables = ("[field]\npixel_nm = 2.0\nhalo_nm = 300.0", "[output]\ndbu_nm = 0.5", "[optics]\nmax_error = 0.05")
-    recipe.write_text("\n".join(['base = "default"', *tables]))
+    recipe.write_text(JOB)
     return layout, recipe
 
 
 def test_the_command_writes_complete_results(tmp_path: Path) -> None:
     layout, recipe = small_job(tmp_path)
     out = tmp_path / "out"
-    assert run_opc(Request([layout], None, str(recipe), None, out, "cpu", None, False), JOB) == 0
+    assert run_opc(Request([layout], None, str(recipe), None, out, "cpu", None, False)) == 0
     names = {file.name for file in out.iterdir()}
     assert {"mask.oas", "mask.npz", "metrics.json", "report.html", "recipe.toml"} <= names
     metrics = json.loads((out / "metrics.json").read_text())
@@ -143,7 +156,7 @@ def test_the_command_writes_complete_results(tmp_path: Path) -> None:
 def test_asking_ends_the_job_with_the_clip_at_hand(tmp_path: Path) -> None:
     layout, recipe = small_job(tmp_path)
     job = prepare([layout, layout], read_recipe(recipe.read_text()))
-    results = list(correct_edges(job, "cpu", lambda update: update.step == 2, JOB))
+    results = list(correct_edges(job, "cpu", lambda update: update.step == 2))
     assert len(results) == 1 and results[0].info["stopped_early"]
 
 
@@ -158,3 +171,10 @@ def test_methods_are_named_in_the_refusal() -> None:
         SrafSettings(method="model")
     with pytest.raises(ValueError, match=r"`distances_nm` must be at least `rules.main_nm`, 60, but got \[30.0\]"):
         SrafSettings(distances_nm=(30.0,))
+
+
+def test_limits_of_moves_and_bars_are_at_least_the_masks_rules() -> None:
+    bound = OpcSettings().bound_by(MaskRules(min_width_nm=44.0, min_space_nm=30.0, min_notch_nm=36.0, min_area_nm2=9e3))
+    assert (bound.limits.min_width_nm, bound.limits.min_space_nm) == (44.0, 36.0)
+    assert bound.srafs.rules.width_nm >= 44.0 and bound.srafs.rules.min_area_nm2 == 9e3
+    assert OpcSettings().bound_by(MaskRules(min_width_nm=1.0, min_space_nm=1.0, min_area_nm2=0.0)) == OpcSettings()
