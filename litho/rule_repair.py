@@ -71,6 +71,10 @@ def repair_mask(
 ) -> Repair:
     """Return a mask without violations of rules, changed as little as may be.
 
+    Widths, spaces, areas and the residue of discs are mended. An `assist_distance_nm` over the space, and a
+    `min_radius_nm` over that of the discs, are not: assist features that break them are left out in the last round but
+    one, and what else does is told. Two main features closer than half the space are bridged as anything else is.
+
     Parameters
     ----------
     polygons
@@ -80,7 +84,8 @@ def repair_mask(
     bounds_nm
         x0, y0, x1, y1 of the field, if outlines are cut off at its border
     targets
-        polygons that should print: islands that overlap none are assist features, which may be left out
+        polygons that should print: islands that overlap none are assist features, which may be left out; nothing is if
+        not given
     most_rounds
         how often to try
 
