@@ -26,6 +26,7 @@ from litho.outputs import LAST, MASK_LAYER, check_writable
 from litho.polygons import subtract
 from litho.raster import coverage
 from litho.shots import greedy_rectangles
+from litho.terminal import working
 from litho.write_time import MultiBeamWriter, ShapedBeamWriter, mask_area_mm2
 
 SHOT_LAYER: Layer = (30, 0)
@@ -102,10 +103,11 @@ def run_fracture(
         if method not in COMMAND_METHODS:
             raise ValueError(f"`method` must be one of {', '.join(COMMAND_METHODS)}, but got {method!r}.")
         polygons = mask_polygons(mask, layer)
-        if method == MULTIBEAM:
-            figures = _write_doses(polygons, doses or DoseSettings(), multi or MultiBeamWriter(), out)
-        else:
-            figures = _write_shots(polygons, method, settings, shaped or ShapedBeamWriter(), out)
+        with working(f"{method} for {len(polygons)} polygons: a minute for each 10 µm² of curves, more if finer"):
+            if method == MULTIBEAM:
+                figures = _write_doses(polygons, doses or DoseSettings(), multi or MultiBeamWriter(), out)
+            else:
+                figures = _write_shots(polygons, method, settings, shaped or ShapedBeamWriter(), out)
     text = json.dumps({"mask": os.fspath(mask), **figures}, indent=2, allow_nan=False) + "\n"
     with atomic_path(out / LAST) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from litho.info import summary
 from litho.rule_report import broken_rules
+
+
+def working(text: str) -> AbstractContextManager[Any]:
+    """Show what is being done while the block runs, with its time, where there is a terminal."""
+    console = Console(stderr=True)
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    bar.add_task(escape(text), total=None)
+    return bar
 
 
 def show_results(results: Sequence[Mapping[str, Any]], asked: int) -> None:
