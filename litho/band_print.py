@@ -32,24 +32,19 @@ def print_band(half: Array, model: PrintModel) -> tuple[Array, SavedPrint]:
     """
     xp = array_module(half)
     mask_band = transmission_band(half, model.mask)
-    intensities, saved = [], []
-    for kernels, to_print in zip(model.kernels, model.to_print, strict=True):
-        intensity_half, fields = image_band(mask_band, kernels)
-        intensities.append(to_print.inverse(intensity_half))
-        saved.append(fields)
-    exposed = expose(xp.stack(intensities), model.process)
+    halves, saved = zip(*(image_band(mask_band, kernels) for kernels in model.kernels), strict=True)
+    exposed = expose(model.to_print[0].inverse(xp.stack(halves)), model.process)
     printed, developed = develop(exposed, model.process.resist)
-    return printed, SavedPrint(tuple(saved), developed)
+    return printed, SavedPrint(saved, developed)
 
 
 def print_band_adjoint(printed_bar: Array, saved: SavedPrint, model: PrintModel) -> Array:
     """Gradient with respect to `half`, from the one with respect to `printed`."""
     exposed_bar = develop_adjoint(printed_bar, saved.developed, model.process.resist)
     intensity_bar = expose_adjoint(exposed_bar, model.process)
+    halves_bar = model.to_print[0].inverse_adjoint(intensity_bar)
     mask_band_bar = sum(
-        image_band_adjoint(to_print.inverse_adjoint(intensity_bar[focus, ...]), fields, kernels)
-        for focus, (kernels, to_print, fields) in enumerate(
-            zip(model.kernels, model.to_print, saved.fields, strict=True)
-        )
+        image_band_adjoint(halves_bar[focus, ...], fields, kernels)
+        for focus, (kernels, fields) in enumerate(zip(model.kernels, saved.fields, strict=True))
     )
     return transmission_band_adjoint(mask_band_bar, model.mask)

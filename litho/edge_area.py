@@ -45,7 +45,8 @@ class AreaSettings:
     resist_steepness
         slope of the sigmoid that makes the intensity a print
     weights
-        of the kinds of error, see `litho.pixel_ilt.LossWeights`
+        of the kinds of error, see `litho.pixel_ilt.LossWeights`; without one of side lobes: bars that print are found,
+        and made smaller
     jog_weight
         what a jog of 1 nm costs, nm^2
     """
@@ -63,6 +64,8 @@ class AreaSettings:
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise ValueError(f"`{name}` must be a positive number, but got {value}.")
+        if self.weights.side_lobes != 0:
+            raise ValueError(f"`weights.side_lobes` must be 0 for moved edges, but got {self.weights.side_lobes}.")
         if not (math.isfinite(self.jog_weight) and self.jog_weight >= 0):
             raise ValueError(f"`jog_weight` must be at least 0, but got {self.jog_weight}.")
 

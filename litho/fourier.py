@@ -14,12 +14,17 @@ makes the *full band*, shape (2 Ry + 1, 2 Rx + 1), and `fold` is its adjoint.
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Hashable
 from dataclasses import dataclass
 
-from litho.backend import Array, array_module, complex_dtype, fft_of, nbytes, positions, real_dtype, zeros
+from litho.backend import Array, array_module, complex_dtype, fft_of, nbytes, positions, real_dtype, synchronize, zeros
+from litho.band_kernels import full_to_half, grid_to_half, half_to_full, half_to_grid
+from litho.cuda import fused
+from litho.dft_cost import costs_of
+from litho.matrix_dft import MatrixDft, both_sides, wave, wave_products
 
-MATRIX_COST = 4.0
-"""Columns of a matrix product that cost as much as one level of a real FFT, measured on a CPU (2048^2 pixels)."""
+METHODS = ("auto", "measured", "matrix", "fft")
 
 
 @dataclass(frozen=True)
@@ -32,25 +37,21 @@ class BandTransform:
         pixels (ny, nx)
     radius
         largest frequency kept (Ry, Rx), in cycles per period
-    x_waves
-        (nx, 2 (Rx + 1)) real: cosines, then negative sines, the highest frequency first, because a sum in single
-        precision is nearest when it begins with its smallest terms; None for the FFT
-    y_waves
-        (2 Ry + 1, ny) complex; None for the FFT
+    products
+        the two matrix products; None for the FFT
     ramp
         (2 Ry + 1, Rx + 1) complex: the half-pixel phase, used by the FFT
     """
 
     shape: tuple[int, int]
     radius: tuple[int, int]
-    x_waves: Array | None
-    y_waves: Array | None
+    products: MatrixDft | None
     ramp: Array
 
     @property
     def nbytes(self) -> int:
         """Memory of the precomputed waves."""
-        return sum(nbytes(a) for a in (self.x_waves, self.y_waves, self.ramp) if a is not None)
+        return nbytes(self.ramp) + (0 if self.products is None else self.products.nbytes)
 
     def __call__(self, samples: Array) -> Array:
         """Return the half band of real samples.
@@ -63,40 +64,37 @@ class BandTransform:
         -------
         half : (..., 2 Ry + 1, Rx + 1) complex
         """
-        if self.x_waves is None or self.y_waves is None:
-            return half_band(samples, self.radius) * self.ramp
-        xp = array_module(samples)
-        columns = xp.flip(_complex(xp.matmul(samples, self.x_waves)), axis=-1)
-        half = xp.matmul(self.y_waves * (1.0 / self._count), columns)
-        assert half.dtype == complex_dtype(samples)
-        return half
+        if self.products is not None:
+            return self.products(samples)
+        return half_band(samples, self.radius) * self.ramp
 
     def adjoint(self, half_bar: Array) -> Array:
         """Return the gradient with respect to the samples, (..., ny, nx) real, from that of the half band."""
-        if self.x_waves is None or self.y_waves is None:
-            return half_band_adjoint(half_bar * array_module(half_bar).conj(self.ramp), self.shape)
-        xp = array_module(half_bar)
-        y_waves = xp.conj(xp.matrix_transpose(self.y_waves)) * (1.0 / self._count)
-        columns = xp.flip(xp.matmul(y_waves, half_bar), axis=-1)
-        samples_bar = xp.matmul(_real(columns), xp.matrix_transpose(self.x_waves))
-        assert samples_bar.dtype == real_dtype(half_bar)
-        return samples_bar
+        if self.products is not None:
+            return self.products.adjoint(half_bar)
+        return half_band_adjoint(half_bar * array_module(half_bar).conj(self.ramp), self.shape)
 
     def inverse(self, half: Array) -> Array:
         """Return the samples, (..., ny, nx) real, of the real field with this half band: exact at any pixel."""
-        return self.adjoint(half * (_both_sides(half) * self._count))
+        if self.products is not None:
+            return self.products.inverse(half)
+        return self.adjoint(half * (both_sides(half) * self._count))
 
     def inverse_adjoint(self, samples_bar: Array) -> Array:
         """Return the gradient with respect to the half band, from that of `inverse`'s samples."""
+        if self.products is not None:
+            return self.products.inverse_adjoint(samples_bar)
         half = self(samples_bar)
-        return half * (_both_sides(half) * self._count)
+        return half * (both_sides(half) * self._count)
 
     @property
     def _count(self) -> int:
         return self.shape[0] * self.shape[1]
 
 
-def band_transform(shape: tuple[int, int], radius: tuple[int, int], x: Array, method: str = "auto") -> BandTransform:
+def band_transform(
+    shape: tuple[int, int], radius: tuple[int, int], x: Array, method: str = "auto", arithmetic: str = "full"
+) -> BandTransform:
     """Precompute a `BandTransform` in the library, precision and device of `x`.
 
     Parameters
@@ -109,26 +107,59 @@ def band_transform(shape: tuple[int, int], radius: tuple[int, int], x: Array, me
     x
         any array of the wanted library, device and precision
     method
-        "matrix": a pruned DFT as two matrix products; "fft": a whole real FFT, cropped; "auto": the cheaper by count
+        "matrix": a pruned DFT as two matrix products; "fft": a whole real FFT, cropped; "auto": the cheaper by count,
+        always the same for the same arguments; "measured": the faster of the two on this device, timed once
+    arithmetic
+        of the matrix products, one of `litho.matrix_products.ARITHMETIC`; an FFT is computed as its type is
 
     Returns
     -------
     BandTransform
     """
-    if method not in ("auto", "matrix", "fft"):
-        raise ValueError(f"`method` must be 'auto', 'matrix' or 'fft', but got {method!r}.")
+    if method not in METHODS:
+        raise ValueError(f"`method` must be one of {METHODS}, but got {method!r}.")
     coarse = any(n < 2 * r + 1 for n, r in zip(shape, radius, strict=True))
     if coarse and method == "fft":
         raise ValueError(f"`shape` must hold 2 R + 1 samples for R = {radius}, but got {shape}.")
-    if method == "auto":
-        method = "matrix" if coarse or radius[1] + 1 < MATRIX_COST * math.log2(shape[0] * shape[1]) else "fft"
-    ky, kx = band_frequencies(radius[0], x), positions(radius[1] + 1, x)
-    ramp = _wave(ky, 1, shape[0], x)[:, :1] * _wave(kx, 1, shape[1], x)[:, 0]
-    if method == "fft":
-        return BandTransform(shape, radius, None, None, ramp)
+    if coarse:
+        method = "matrix"
+    elif method == "auto":
+        method = cheaper(shape, radius, x)
+    elif method == "measured":
+        method = faster(shape, radius, x, arithmetic)
+    products = wave_products(shape, radius, x, arithmetic) if method == "matrix" else None
+    return BandTransform(shape, radius, products, _ramp(shape, radius, x))
+
+
+def cheaper(shape: tuple[int, int], radius: tuple[int, int], x: Array) -> str:
+    """Return "matrix" or "fft", whichever `litho.dft_cost` counts as the cheaper; arguments of `band_transform`."""
     xp = array_module(x)
-    x_waves = _real(xp.matrix_transpose(_wave(xp.flip(kx), shape[1], shape[1], x)))
-    return BandTransform(shape, radius, x_waves, _wave(ky, shape[0], shape[0], x), ramp)
+    costs, item_bytes = costs_of(xp.__name__), int(xp.finfo(real_dtype(x)).bits) // 8
+    return "matrix" if costs.products_s(shape, radius, item_bytes) < costs.fft_s(shape, item_bytes) else "fft"
+
+
+def faster(shape: tuple[int, int], radius: tuple[int, int], x: Array, arithmetic: str = "full") -> str:
+    """Return "matrix" or "fft", whichever takes less time there and back; timed once for a device, type and shape."""
+    xp = array_module(x)
+    key = (xp.__name__, str(getattr(x, "device", "")), str(real_dtype(x)), shape, radius, arithmetic)
+    if key not in _FASTER:
+        samples = xp.astype(xp.reshape(positions(shape[0] * shape[1], x), shape), real_dtype(x))
+        ways = {method: band_transform(shape, radius, samples, method, arithmetic) for method in ("matrix", "fft")}
+        _FASTER[key] = min(ways, key=lambda method: _seconds(ways[method], samples))
+    return _FASTER[key]
+
+
+_FASTER: dict[Hashable, str] = {}
+
+
+def _seconds(transform: BandTransform, samples: Array) -> float:
+    """Return the least time of a transform and its adjoint in five runs, after one that does not count."""
+    least = math.inf
+    for run in range(6):
+        begin = time.perf_counter()
+        synchronize(transform.adjoint(transform(samples)))
+        least = min(least, time.perf_counter() - begin) if run else math.inf
+    return least
 
 
 def band_frequencies(radius: int, x: Array) -> Array:
@@ -152,22 +183,35 @@ def half_band(samples: Array, radius: tuple[int, int]) -> Array:
     half : (..., 2 Ry + 1, Rx + 1) complex
     """
     xp, (ry, rx) = array_module(samples), radius
+    if fused(samples):
+        scale = 1 / (samples.shape[-2] * samples.shape[-1])
+        return grid_to_half(fft_of(xp).rfftn(samples, axes=(-2, -1)), radius, scale)
     spectrum = fft_of(xp).rfftn(samples, axes=(-2, -1), norm="forward")[..., : rx + 1]
     return xp.concat([spectrum[..., : ry + 1, :], spectrum[..., spectrum.shape[-2] - ry :, :]], axis=-2)
 
 
 def half_band_adjoint(half_bar: Array, shape: tuple[int, int]) -> Array:
     """Gradient with respect to the `samples` of `half_band`, (..., ny, nx) with `shape` (ny, nx)."""
+    if fused(half_bar):
+        return _inverse_real(half_to_grid(half_bar, shape, 1 / (shape[0] * shape[1])), shape)
     rows, columns = (half_bar.shape[-2] + 1) // 2, half_bar.shape[-1]
-    one_side = half_bar / _both_sides(half_bar)  # the inverse transform adds the mirror image by itself
+    one_side = half_bar / both_sides(half_bar)  # the inverse transform adds the mirror image by itself
     spectrum = zeros((*half_bar.shape[:-2], shape[0], shape[1] // 2 + 1), half_bar)
     spectrum[..., :rows, :columns] = one_side[..., :rows, :]
     spectrum[..., shape[0] - rows + 1 :, :columns] = one_side[..., rows:, :]
     return fft_of(array_module(half_bar)).irfftn(spectrum, s=shape, axes=(-2, -1))
 
 
+def _inverse_real(spectrum: Array, shape: tuple[int, int]) -> Array:
+    """Return the inverse real transform without its factor; `spectrum` is used up."""
+    fft = fft_of(array_module(spectrum))
+    return fft.irfftn(spectrum, s=shape, axes=(-2, -1), norm="forward", overwrite_x=True)
+
+
 def complete(half: Array) -> Array:
     """Return the full band (..., 2 Ry + 1, 2 Rx + 1) of a real field from its half band; adjoint: `fold`."""
+    if fused(half):
+        return half_to_full(half)
     xp = array_module(half)
     mirrored = xp.flip(xp.conj(_negate_rows(half[..., 1:])), axis=-1)
     return xp.concat([half, mirrored], axis=-1)
@@ -175,6 +219,8 @@ def complete(half: Array) -> Array:
 
 def fold(full_bar: Array) -> Array:
     """Return the gradient with respect to the half band from that of the full band: the adjoint of `complete`."""
+    if fused(full_bar):
+        return full_to_half(full_bar)
     xp = array_module(full_bar)
     columns = (full_bar.shape[-1] + 1) // 2
     mirrored = xp.conj(_negate_rows(xp.flip(full_bar[..., columns:], axis=-1)))
@@ -215,32 +261,15 @@ def fast_length(n: int) -> int:
         n += 1
 
 
-def _wave(k: Array, samples: int, n: int, x: Array) -> Array:
-    """Return exp(-2 pi i k (j + 1/2) / n) for the first `samples` pixels, (len(k), samples), in the precision of x."""
+def _ramp(shape: tuple[int, int], radius: tuple[int, int], x: Array) -> Array:
+    """Return exp(-pi i (ky / ny + kx / nx)), (2 Ry + 1, Rx + 1), in the precision of x: half a pixel both ways."""
     xp = array_module(x)
-    # the phase is reduced in whole numbers first, so that it is exact for any n
-    turns = xp.remainder(k[:, None] * (2 * positions(samples, x)[None, :] + 1), 2 * n) / (2 * n)
-    phase = -2 * math.pi * turns
-    return xp.astype(_complex(xp.concat([xp.cos(phase), xp.sin(phase)], axis=-1)), complex_dtype(x))
-
-
-def _real(z: Array) -> Array:
-    """Return real parts, then imaginary parts, along the last axis."""
-    xp = array_module(z)
-    return xp.concat([xp.real(z), xp.imag(z)], axis=-1)
-
-
-def _complex(parts: Array) -> Array:
-    """Undo `_real`."""
-    xp = array_module(parts)
-    columns, dtype = parts.shape[-1] // 2, complex_dtype(parts)
-    return xp.astype(parts[..., :columns], dtype) + 1j * xp.astype(parts[..., columns:], dtype)
-
-
-def _both_sides(half: Array) -> Array:
-    """Return how often each column of a half band stands in the full band: 1, 2, 2, ..."""
-    xp = array_module(half)
-    return 1 + xp.astype(positions(half.shape[-1], half) > 0, real_dtype(half))
+    frequencies = band_frequencies(radius[0], x), positions(radius[1] + 1, x)
+    phases = []
+    for k, n in zip(frequencies, shape, strict=True):
+        cosine, sine = (xp.astype(part[:, 0], xp.complex128) for part in wave(k, 1, n, x))
+        phases.append(cosine - 1j * sine)
+    return xp.astype(phases[0][:, None] * phases[1][None, :], complex_dtype(x))
 
 
 def _negate_rows(band: Array) -> Array:

@@ -159,15 +159,16 @@ def level_set_ilt(
     xp = array_module(target)
     history = []
     level: Array = None
+    stages = tuple(stage.as_stage() for stage in settings.stages)
+    common = IltSettings(stages, settings.weights, settings.smoothing_nm)
     for number, stage in enumerate(settings.stages):
-        common = IltSettings(weights=settings.weights, smoothing_nm=settings.smoothing_nm)
         problem = LevelProblem(
-            stage_problem(target, grid, process, kernels, common, stage.as_stage(), mask=mask, probes=probes, free=free)
+            stage_problem(target, grid, process, kernels, common, stages[number], mask=mask, probes=probes, free=free)
         )
         walk = _Walk(problem, settings, number, report)
         level = walk.start() if level is None else walk.rounded(resample(level, problem.grid.shape))
         level, values, asked = walk.through(level, stage)
-        history.append(StageHistory(stage.as_stage(), xp.stack(values)))
+        history.append(StageHistory(stages[number], xp.stack(values)))
         if asked:
             break
     level = resample(level, grid.shape)

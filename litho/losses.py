@@ -77,6 +77,27 @@ def epe(printed: Array, target: Array, probes: Array) -> tuple[Array, Array]:
     return _area(pull * difference, 1.0), 2 * pull
 
 
+def side_lobes(printed: Array, quiet: Array, pixel_area_nm2: float) -> tuple[Array, Array]:
+    """Squared print where nothing may print, summed over the corners.
+
+    Parameters
+    ----------
+    printed : (corners, ..., ny, nx) real, in 0..1
+    quiet : (..., ny, nx) real, in 0..1
+        share of each pixel that is far from everything wanted
+    pixel_area_nm2
+        area of a pixel
+
+    Returns
+    -------
+    value : (...) real
+        nm^2; for sharp prints the area of side lobes, once for each corner that prints it
+    printed_bar : (corners, ..., ny, nx) real
+    """
+    pull = quiet * printed
+    return array_module(printed).sum(_area(pull * printed, pixel_area_nm2), axis=0), (2 * pixel_area_nm2) * pull
+
+
 def _area(squares: Array, pixel_area_nm2: float) -> Array:
     xp = array_module(squares)
     return xp.sum(squares, axis=(-2, -1)) * pixel_area_nm2

@@ -36,7 +36,7 @@ class PrintModel:
     to_band
         mask grid to the lens band
     to_print
-        intensity band to the print grid, one per focus
+        intensity band to the print grid, one per focus, all the same: kernels share one band
     """
 
     mask_grid: Grid
@@ -132,19 +132,16 @@ def aerial_images(coverage: Array, model: PrintModel) -> tuple[Array, tuple[Save
     """
     xp = array_module(coverage)
     mask_band = transmission_band(model.to_band(coverage), model.mask)
-    intensities, saved = [], []
-    for kernels, to_print in zip(model.kernels, model.to_print, strict=True):
-        intensity_half, fields = image_band(mask_band, kernels)
-        intensities.append(to_print.inverse(intensity_half))
-        saved.append(fields)
-    return xp.stack(intensities), tuple(saved)
+    halves, saved = zip(*(image_band(mask_band, kernels) for kernels in model.kernels), strict=True)
+    return model.to_print[0].inverse(xp.stack(halves)), saved
 
 
 def aerial_images_adjoint(intensity_bar: Array, saved: tuple[SavedFields, ...], model: PrintModel) -> Array:
     """Gradient with respect to `coverage`, from the one with respect to `intensity`."""
+    halves_bar = model.to_print[0].inverse_adjoint(intensity_bar)
     mask_band_bar = sum(
-        image_band_adjoint(to_print.inverse_adjoint(intensity_bar[focus, ...]), fields, kernels)
-        for focus, (kernels, to_print, fields) in enumerate(zip(model.kernels, model.to_print, saved, strict=True))
+        image_band_adjoint(halves_bar[focus, ...], fields, kernels)
+        for focus, (kernels, fields) in enumerate(zip(model.kernels, saved, strict=True))
     )
     return model.to_band.adjoint(transmission_band_adjoint(mask_band_bar, model.mask))
 

@@ -2,15 +2,21 @@
 
 Each clip of a batch has its own history, its own step and its own line search, so that its path is the same in any
 batch. One evaluation serves all clips: those whose trial failed stay where they are and try a shorter step at the next.
-A clip that gains no more stops for itself. No decision needs the host, except the question whether all have stopped.
+A clip that gains no more stops for itself. No decision needs the host, except the question whether all have stopped: it
+costs nothing where the arrays are the host's own, and is put every `patience` steps where a device would have to wait.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from litho.backend import Array, array_module, to_host
+from litho.cuda import fused
+from litho.cuda_graph import Recorder, Step
+from litho.step_kernels import StepRules, advance, start
 
 Objective = Callable[[Array], tuple[Array, Array]]
 """variables (clips, ny, nx) -> value per clip (clips,), gradient (clips, ny, nx)"""
@@ -39,6 +45,8 @@ class LbfgsSettings:
         a clip stops when it gained no more than this share over `patience` steps; 0 never stops
     patience
         steps over which the gain is taken
+    graph
+        whether a GPU captures a step as a CUDA graph, see `litho.cuda_graph`; the objective has to allow it
     """
 
     history: int = 8
@@ -48,6 +56,7 @@ class LbfgsSettings:
     shrink: float = 0.4
     tolerance: float = 1e-3
     patience: int = 4
+    graph: bool = False
 
     def __post_init__(self) -> None:
         if self.history < 1 or self.patience < 1:
@@ -98,9 +107,11 @@ def minimize(
     ----------
     J. Nocedal, S. Wright, Numerical Optimization, 2nd ed., algorithms 7.4 and 3.1.
     """
+    if fused(x):
+        return _minimize_fused(objective, x, steps, settings, progress)
     xp = array_module(x)
     value, gradient = objective(x)
-    values, pairs, active = [value], list[Pair](), xp.isfinite(value)
+    values, pairs, active, lively = [value], list[Pair](), xp.isfinite(value), list[Array]()
     downhill, scale = gradient, _reach(gradient, settings.first_step)
     for count in range(1, steps + 1):
         slope = _dot(gradient, downhill)
@@ -122,9 +133,42 @@ def minimize(
         if progress is not None and progress(count, value):
             return x, values, True
         active = active & ~_stalled(values, settings)
-        if settings.tolerance > 0 and not bool(to_host(xp.any(active))):
-            break
+        lively.append(xp.any(active))
+        if settings.tolerance > 0 and (len(lively) == _asked_every(x, settings) or count == steps):
+            idle = to_host(xp.stack(lively)).tolist().count(False)
+            if idle:
+                return x, values[: len(values) - idle + 1], False  # in the steps after the first idle one nothing moved
+            lively = []
     return x, values, False
+
+
+def _asked_every(x: Array, settings: LbfgsSettings) -> int:
+    """Return after how many steps the host is asked whether all clips have stopped."""
+    return 1 if array_module(x).__name__ == "numpy" else settings.patience
+
+
+def _minimize_fused(
+    objective: Objective, x: Array, steps: int, settings: LbfgsSettings, progress: Progress | None
+) -> tuple[Array, list[Array], bool]:
+    """Return what `minimize` does, with the kernels of `litho.step_kernels`."""
+    rules = StepRules(**{name: getattr(settings, name) for name in StepRules.__dataclass_fields__})
+    with ExitStack() as stack:
+        recorder = stack.enter_context(Recorder(x)) if settings.graph else None
+        state, taken, asked = start(x, *objective(x), steps, rules), 0, False
+        step: Step = partial(advance, state, objective)
+        while taken < steps and not asked:
+            if taken == 1 and recorder is not None:
+                step = recorder.captured(step)
+            step()
+            taken += 1
+            asked = progress is not None and progress(taken, state.values[taken])
+            if settings.tolerance > 0 and (taken % settings.patience == 0 or taken == steps) and not asked:
+                ended = to_host(state.ended)
+                if not to_host(state.active).any():
+                    taken = max(int(ended.max()), 1)
+                    break
+    values = state.values.copy()
+    return array_module(x).reshape(state.x, x.shape).copy(), [values[i] for i in range(taken + 1)], asked
 
 
 def _downhill(gradient: Array, pairs: list[Pair]) -> Array:

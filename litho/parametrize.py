@@ -10,6 +10,7 @@ at any resolution.
 from __future__ import annotations
 
 from litho.backend import Array, array_module
+from litho.cuda import dense, empty, fused, program
 from litho.fourier import band_transform
 
 
@@ -31,14 +32,35 @@ def mask_of_level(level: Array, steepness: float, free: Array | None = None) -> 
     inside : (..., ny, nx) real
         the sigmoid before `free`: what `mask_of_level_adjoint` needs
     """
+    if fused(level):
+        return _mask_of_level_fused(dense(level), steepness, free)
     inside = 0.5 + 0.5 * array_module(level).tanh((0.5 * steepness) * level)
     return (inside if free is None else inside * free), inside
 
 
 def mask_of_level_adjoint(coverage_bar: Array, inside: Array, steepness: float, free: Array | None = None) -> Array:
     """Gradient with respect to `level`, from the one with respect to `coverage`."""
+    if fused(inside):
+        level_bar, open_ = empty(inside.shape, inside), None if free is None else _spread(free, inside)
+        kernels, arrays = program("level", inside), (dense(coverage_bar), inside, open_, level_bar)
+        kernels.launch("level_to_mask_adjoint", (inside.size,), *arrays, steepness, inside.size)
+        return level_bar
     level_bar = coverage_bar * (steepness * inside * (1.0 - inside))
     return level_bar if free is None else level_bar * free
+
+
+def _mask_of_level_fused(level: Array, steepness: float, free: Array | None) -> tuple[Array, Array]:
+    """Return what `mask_of_level` does, by a kernel."""
+    inside = empty(level.shape, level)
+    coverage, open_ = (None, None) if free is None else (empty(level.shape, level), _spread(free, level))
+    kernels = program("level", level)
+    kernels.launch("level_to_mask", (level.size,), level, open_, coverage, inside, 0.5 * steepness, level.size)
+    return (inside if coverage is None else coverage), inside
+
+
+def _spread(free: Array, level: Array) -> Array:
+    """Return `free` with the shape of `level`, as the kernels take it."""
+    return dense(array_module(free).broadcast_to(free, level.shape))
 
 
 def resample(field: Array, shape: tuple[int, int]) -> Array:

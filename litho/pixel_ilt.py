@@ -14,9 +14,9 @@ from functools import partial
 from litho.backend import Array, array_module, to_host
 from litho.diffusion import Diffusion, gaussian_diffusion
 from litho.grid import Grid
-from litho.losses import epe, fidelity, pv_band
+from litho.losses import epe, fidelity, pv_band, side_lobes
 from litho.mask import Mask
-from litho.model import PrintModel, print_mask, print_mask_adjoint, print_model
+from litho.model import PrintModel, aerial_images, aerial_images_adjoint, print_model
 from litho.optimize import LbfgsSettings, Objective, minimize
 from litho.parametrize import (
     block_mean,
@@ -24,8 +24,15 @@ from litho.parametrize import (
     mask_of_level_adjoint,
     resample,
 )
+from litho.print_loss import PrintCost, print_loss
 from litho.process import Process
 from litho.socs import Kernels
+
+QUIET_NM = 40.0
+"""Farther than this from the target's edge a print is a side lobe, not an edge that came out wrong."""
+
+BESIDE_AN_EDGE = 0.5 * math.erfc(math.sqrt(2))
+"""What a Gaussian leaves of a half plane at two standard deviations from its edge."""
 
 
 @dataclass(frozen=True)
@@ -79,14 +86,19 @@ class LossWeights:
         band between the largest and smallest print of the corners
     epe
         wrong print at the EPE probes
+    side_lobes
+        print of any corner farther than `QUIET_NM` from the target, in stages whose resist is as steep as that of the
+        last: softer ones take assist features for side lobes. A smooth print is punished before it reaches the
+        threshold, the sooner the greater this is: at 30 to 100 some percent below
     """
 
     fidelity: float = 1.0
     pv_band: float = 1.0
     epe: float = 0.0
+    side_lobes: float = 0.0
 
     def __post_init__(self) -> None:
-        values = (self.fidelity, self.pv_band, self.epe)
+        values = (self.fidelity, self.pv_band, self.epe, self.side_lobes)
         if not all(math.isfinite(v) and v >= 0 for v in values) or sum(values) == 0:
             raise ValueError(f"the loss weights must be at least 0 and not all 0, but got {values}.")
 
@@ -230,6 +242,7 @@ class StageProblem:
     free: Array | None
     weights: LossWeights
     mask_steepness: float
+    quiet: Array | None = None  # (clips, my, mx), 1 where nothing may print
 
     def start(self, settings: IltSettings) -> Array:
         """Return the first variables, (clips, ny, nx)."""
@@ -245,20 +258,35 @@ class StageProblem:
             epe_value, epe_bar = epe(printed[0, ...], self.target, self.probes)
             value = value + self.weights.epe * epe_value
             nominal_bar = nominal_bar + self.weights.epe * epe_bar
-        if printed.shape[0] == 1:
-            return value, nominal_bar[None, ...]
-        band_value, band_bar = pv_band(printed[1:, ...], area)
-        printed_bar = xp.concat([nominal_bar[None, ...], self.weights.pv_band * band_bar], axis=0)
-        return value + self.weights.pv_band * band_value, printed_bar
+        printed_bar = nominal_bar[None, ...]
+        if printed.shape[0] > 1:
+            band_value, band_bar = pv_band(printed[1:, ...], area)
+            printed_bar = xp.concat([printed_bar, self.weights.pv_band * band_bar], axis=0)
+            value = value + self.weights.pv_band * band_value
+        if self.quiet is not None:
+            lobe_value, lobe_bar = side_lobes(printed, self.quiet, area)
+            value = value + self.weights.side_lobes * lobe_value
+            printed_bar = printed_bar + self.weights.side_lobes * lobe_bar
+        return value, printed_bar
+
+    def cost(self) -> PrintCost:
+        """Return what `loss` punishes, for `litho.print_loss`."""
+        area, weights = self.model.print_grid.pixel_area_nm2, self.weights
+        wrong: Array | float = float(area * weights.fidelity)
+        if self.probes is not None and weights.epe > 0:
+            wrong = wrong + weights.epe * self.probes
+        lobes = None if self.quiet is None else area * weights.side_lobes * self.quiet
+        return PrintCost(self.model.process, self.target, wrong, area * weights.pv_band, lobes)
 
     def objective(self) -> Objective:
         """Return the function that `minimize` calls."""
+        cost = self.cost()
 
         def value_and_gradient(x: Array) -> tuple[Array, Array]:
             coverage, inside = mask_of_level(self.smoothing(x), self.mask_steepness, self.free)
-            printed, saved = print_mask(coverage, self.model)
-            value, printed_bar = self.loss(printed)
-            coverage_bar = print_mask_adjoint(printed_bar, saved, self.model)
+            intensity, saved = aerial_images(coverage, self.model)
+            value, intensity_bar = print_loss(intensity, cost)
+            coverage_bar = aerial_images_adjoint(intensity_bar, saved, self.model)
             level_bar = mask_of_level_adjoint(coverage_bar, inside, self.mask_steepness, self.free)
             return value, self.smoothing.adjoint(level_bar)
 
@@ -285,6 +313,7 @@ def stage_problem(
     printed = coarse if stage.print_pixel_nm is None else grid.resampled(stage.print_pixel_nm)
     model = print_model(coarse, Process(process.corners, resist), kernels, target, mask=mask, print_grid=printed)
     count = (printed.shape[0] * printed.shape[1]) / (grid.shape[0] * grid.shape[1])
+    sharp = stage.resist_steepness >= settings.stages[-1].resist_steepness
     return StageProblem(
         model,
         gaussian_diffusion(coarse, settings.smoothing_nm, target),
@@ -293,7 +322,17 @@ def stage_problem(
         None if free is None else block_mean(free, coarse.shape),
         settings.weights,
         stage.mask_steepness,
+        quiet_region(target, grid, printed) if sharp and settings.weights.side_lobes > 0 else None,
     )
+
+
+def quiet_region(target: Array, grid: Grid, printed: Grid) -> Array:
+    """Return the share of each pixel where nothing may print, (..., my, mx) on the grid of prints.
+
+    That is where a Gaussian of half `QUIET_NM` leaves no more of the target than beside a straight edge at `QUIET_NM`.
+    """
+    blurred = gaussian_diffusion(printed, QUIET_NM / 2, target)(block_mean(target, printed.shape))
+    return array_module(target).astype(blurred < BESIDE_AN_EDGE, blurred.dtype)
 
 
 def check_arrays(target: Array, grid: Grid, weights: LossWeights, probes: Array | None, free: Array | None) -> None:

@@ -45,7 +45,7 @@ def coverage(
         (ny, nx) in 0..1, averaged over each pixel
     """
     ny, nx = grid.shape
-    edges = _clipped(_edges(polygons, grid), nx)
+    edges = _clipped(pixel_edges(polygons, grid), nx)
     pieces = _split_at_columns(_split_at_rows(edges, grid.shape))
     index, area = _contributions(pieces, grid.shape)
     order = np.argsort(index)
@@ -63,8 +63,8 @@ def polygon_area_nm2(polygon: Floats) -> float:
     return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) / 2)
 
 
-def _edges(polygons: Sequence[Floats], grid: Grid) -> Floats:
-    """Return (4, m) x0, y0, x1, y1 of all edges that are not horizontal, in pixels."""
+def pixel_edges(polygons: Sequence[Floats], grid: Grid) -> Floats:
+    """Return (4, m) x0, y0, x1, y1 of all edges that are not horizontal, in pixels from the field's corner."""
     if not polygons:
         return np.empty((4, 0))
     starts = np.concatenate(polygons)

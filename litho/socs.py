@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from litho import band_kernels
 from litho.backend import Array, array_module, complex_dtype, fft_of, like, nbytes, real_dtype, to_host
+from litho.cuda import fused
 from litho.fourier import crop, embed, fast_length, half_band, half_band_adjoint
 
 KEEP_FIELDS_BYTES = 512 * 2**20
@@ -136,10 +138,8 @@ def image_band(mask_band: Array, kernels: Kernels) -> tuple[Array, SavedFields]:
     saved
         what `image_band_adjoint` needs
     """
-    xp = array_module(mask_band)
-    fields = _fields(mask_band, kernels)
-    weights = kernels.weights[:, None, None]
-    intensity = xp.sum(weights * (xp.real(fields) ** 2 + xp.imag(fields) ** 2), axis=-3)
+    fields, xp = _fields(mask_band, kernels), array_module(mask_band)
+    intensity = _field_sum(fields, kernels.weights)
     saved = SavedFields(mask_band, fields if nbytes(fields) <= KEEP_FIELDS_BYTES else None)
     if kernels.background is not None:
         lost = kernels.background * (xp.real(mask_band) ** 2 + xp.imag(mask_band) ** 2)
@@ -154,8 +154,7 @@ def image_band_adjoint(intensity_half_bar: Array, saved: SavedFields, kernels: K
     if kernels.transfer is not None:
         intensity_half_bar = intensity_half_bar * kernels.transfer
     intensity_bar = half_band_adjoint(intensity_half_bar, kernels.band_shape)
-    fields_bar = (2 * kernels.weights[:, None, None]) * (intensity_bar[..., None, :, :] * fields)
-    band_bar = _fields_adjoint(fields_bar, kernels)
+    band_bar = _fields_adjoint(_field_sum_adjoint(intensity_bar, fields, kernels.weights), kernels)
     if kernels.background is None:
         return band_bar
     even_bar = array_module(band_bar).sum(intensity_bar, axis=(-2, -1), keepdims=True)
@@ -164,14 +163,37 @@ def image_band_adjoint(intensity_half_bar: Array, saved: SavedFields, kernels: K
 
 def _fields(band: Array, kernels: Kernels) -> Array:
     """Return the coherent fields (..., K, n, n) on the band grid; sample (0, 0) stands at the field's corner."""
-    product = embed(band[..., None, :, :] * kernels.spectra, kernels.band_shape)
-    fields = fft_of(array_module(band)).ifftn(product, axes=(-2, -1), norm="forward")
+    fft = fft_of(array_module(band))
+    if fused(band):
+        product = band_kernels.band_to_fields(band, kernels.spectra, kernels.band_shape)
+        fields = fft.ifftn(product, axes=(-2, -1), norm="forward", overwrite_x=True)
+    else:
+        product = embed(band[..., None, :, :] * kernels.spectra, kernels.band_shape)
+        fields = fft.ifftn(product, axes=(-2, -1), norm="forward")
     assert fields.dtype == band.dtype
     return fields
 
 
 def _fields_adjoint(fields_bar: Array, kernels: Kernels) -> Array:
-    """Gradient with respect to the mask's full band."""
+    """Gradient with respect to the mask's full band; `fields_bar` is used up."""
     xp = array_module(fields_bar)
+    if fused(fields_bar):
+        spectrum = fft_of(xp).fftn(fields_bar, axes=(-2, -1), overwrite_x=True)
+        return band_kernels.fields_to_band(spectrum, kernels.spectra)
     spectrum = fft_of(xp).fftn(fields_bar, axes=(-2, -1))
     return xp.sum(crop(spectrum, kernels.radius) * xp.conj(kernels.spectra), axis=-3)
+
+
+def _field_sum(fields: Array, weights: Array) -> Array:
+    """Return the intensity (..., n, n) of fields (..., K, n, n)."""
+    if fused(fields):
+        return band_kernels.field_sum(fields, weights)
+    xp = array_module(fields)
+    return xp.sum(weights[:, None, None] * (xp.real(fields) ** 2 + xp.imag(fields) ** 2), axis=-3)
+
+
+def _field_sum_adjoint(intensity_bar: Array, fields: Array, weights: Array) -> Array:
+    """Gradient with respect to the fields of `_field_sum`."""
+    if fused(fields):
+        return band_kernels.field_sum_adjoint(intensity_bar, fields, weights)
+    return (2 * weights[:, None, None]) * (intensity_bar[..., None, :, :] * fields)

@@ -199,6 +199,7 @@ TARGET = (rng.random((2, 5, 6)) > 0.5).astype(float)
 LOSSES = {
     "fidelity": (lambda xp, p: losses.fidelity(p, xp(TARGET), 4.0), (2, 5, 6)),
     "pv band": (lambda xp, p: losses.pv_band(p, 4.0), (3, 2, 5, 6)),
+    "side lobes": (lambda xp, p: losses.side_lobes(p, xp(TARGET), 4.0), (3, 2, 5, 6)),
     "epe": (lambda xp, p: losses.epe(p, xp(TARGET), xp(600 * TARGET[::-1].copy())), (2, 5, 6)),
 }
 

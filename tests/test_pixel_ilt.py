@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.ndimage
 
 from litho.backend import to_host
 from litho.diffusion import gaussian_diffusion
@@ -14,7 +15,7 @@ from litho.grid import Grid
 from litho.model import aerial_images, print_model
 from litho.optimize import LbfgsSettings
 from litho.parametrize import block_mean, resample
-from litho.pixel_ilt import IltSettings, LossWeights, Stage, ilt, stage_problem
+from litho.pixel_ilt import QUIET_NM, IltSettings, LossWeights, Stage, ilt, quiet_region, stage_problem
 from litho.process import Corner, Process, expose
 from litho.pupil import Optics
 from litho.resist import Resist, prints
@@ -102,6 +103,30 @@ def test_the_epe_weight_acts_at_the_probes(target: np.ndarray, kernels: Any) -> 
         return float(aerial_images((level > 0).astype(np.float32), model)[0][0, 0, 109, 72])
 
     assert at_probe(replace(SETTINGS, weights=weights)) > at_probe(SETTINGS) + 0.01
+
+
+def test_side_lobes_stay_well_below_the_threshold_if_they_cost(target: np.ndarray, kernels: Any) -> None:
+    process = replace(PROCESS, resist=Resist(0.2, 50.0))
+    model = print_model(GRID, process, kernels, target)
+    quiet = scipy.ndimage.distance_transform_edt(target[1] == 0) * 4 > QUIET_NM
+
+    def brightest(settings: IltSettings) -> float:
+        """Return the intensity of the brightest spot at the highest dose, over the threshold."""
+        level = ilt(target[1:], GRID, process, kernels, settings).level
+        exposed = expose(aerial_images((level > 0).astype(np.float32), model)[0], process)
+        return float(exposed[1, 0][quiet].max()) / process.resist.threshold
+
+    costly = replace(SETTINGS, weights=LossWeights(side_lobes=100.0))
+    assert brightest(costly) < 0.9 * brightest(SETTINGS)
+
+
+def test_nothing_is_quiet_nearer_to_a_straight_edge_than_stated() -> None:
+    half = np.zeros((1, *GRID.shape), np.float32)
+    half[:, :, 40:120] = 1  # x from 160 to 480 nm
+    quiet = quiet_region(half, GRID, GRID)[0]
+    x = (np.arange(160) + 0.5) * 4
+    away = np.maximum(160 - x, x - 480)
+    assert np.all(quiet[:, away > QUIET_NM + 1] == 1) and np.all(quiet[:, away < QUIET_NM - 1] == 0)
 
 
 def test_a_stage_may_leave_weak_kernels_out(target: np.ndarray, kernels: Any) -> None:
