@@ -11,7 +11,6 @@ from litho.backend import Array, array_module
 from litho.diffusion import Diffusion
 from litho.grid import Grid
 from litho.level_set import level_coverage, level_coverage_adjoint, step_limit, upwind_slope
-from litho.model import print_mask, print_mask_adjoint
 from litho.optimize import LbfgsSettings, Progress, minimize
 from litho.pixel_ilt import StageProblem
 
@@ -45,9 +44,7 @@ class LevelProblem:
         """Return the loss of each clip (clips,), its derivative by coverage, and by level, (clips, ny, nx)."""
         free = self.stage.free
         inside, cut = level_coverage(level)
-        printed, saved = print_mask(inside if free is None else inside * free, self.stage.model)
-        value, printed_bar = self.stage.loss(printed)
-        coverage_bar = print_mask_adjoint(printed_bar, saved, self.stage.model)
+        value, coverage_bar = self.stage.of_coverage(inside if free is None else inside * free)
         coverage_bar = coverage_bar if free is None else coverage_bar * free
         return value, coverage_bar, level_coverage_adjoint(coverage_bar, cut)
 

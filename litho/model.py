@@ -130,20 +130,45 @@ def aerial_images(coverage: Array, model: PrintModel) -> tuple[Array, tuple[Save
     saved
         what `aerial_images_adjoint` needs
     """
-    xp = array_module(coverage)
-    mask_band = transmission_band(model.to_band(coverage), model.mask)
-    halves, saved = zip(*(image_band(mask_band, kernels) for kernels in model.kernels), strict=True)
-    return model.to_print[0].inverse(xp.stack(halves)), saved
+    return band_images(model.to_band(coverage), model)
 
 
 def aerial_images_adjoint(intensity_bar: Array, saved: tuple[SavedFields, ...], model: PrintModel) -> Array:
     """Gradient with respect to `coverage`, from the one with respect to `intensity`."""
+    return model.to_band.adjoint(band_images_adjoint(intensity_bar, saved, model))
+
+
+def band_images(half: Array, model: PrintModel) -> tuple[Array, tuple[SavedFields, ...]]:
+    """Aerial images at every focus of masks whose exact half band is known, without a raster.
+
+    Parameters
+    ----------
+    half : (..., 2 Ry + 1, Rx + 1) complex
+        half band of the coverage, of the radius of the model's kernels and in their library and precision
+    model
+        the chain; its mask grid does not matter
+
+    Returns
+    -------
+    intensity : (foci, ..., my, mx) real
+        on `model.print_grid`, at dose 1
+    saved
+        what `band_images_adjoint` needs
+    """
+    xp = array_module(half)
+    mask_band = transmission_band(half, model.mask)
+    halves, saved = zip(*(image_band(mask_band, kernels) for kernels in model.kernels), strict=True)
+    return model.to_print[0].inverse(xp.stack(halves)), saved
+
+
+def band_images_adjoint(intensity_bar: Array, saved: tuple[SavedFields, ...], model: PrintModel) -> Array:
+    """Gradient with respect to `half`, from the one with respect to `intensity`."""
     halves_bar = model.to_print[0].inverse_adjoint(intensity_bar)
     mask_band_bar = sum(
         image_band_adjoint(halves_bar[focus, ...], fields, kernels)
         for focus, (kernels, fields) in enumerate(zip(model.kernels, saved, strict=True))
     )
-    return model.to_band.adjoint(transmission_band_adjoint(mask_band_bar, model.mask))
+    return transmission_band_adjoint(mask_band_bar, model.mask)
 
 
 def print_mask(coverage: Array, model: PrintModel) -> tuple[Array, SavedPrint]:

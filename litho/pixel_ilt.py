@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 from litho.backend import Array, array_module, to_host
 from litho.diffusion import Diffusion, gaussian_diffusion
@@ -269,8 +269,9 @@ class StageProblem:
             printed_bar = printed_bar + self.weights.side_lobes * lobe_bar
         return value, printed_bar
 
+    @cached_property
     def cost(self) -> PrintCost:
-        """Return what `loss` punishes, for `litho.print_loss`."""
+        """What `loss` punishes, for `litho.print_loss`."""
         area, weights = self.model.print_grid.pixel_area_nm2, self.weights
         wrong: Array | float = float(area * weights.fidelity)
         if self.probes is not None and weights.epe > 0:
@@ -278,15 +279,18 @@ class StageProblem:
         lobes = None if self.quiet is None else area * weights.side_lobes * self.quiet
         return PrintCost(self.model.process, self.target, wrong, area * weights.pv_band, lobes)
 
+    def of_coverage(self, coverage: Array) -> tuple[Array, Array]:
+        """Return the weighted loss of each mask, (clips,), and its gradient by coverage, (clips, ny, nx)."""
+        intensity, saved = aerial_images(coverage, self.model)
+        value, intensity_bar = print_loss(intensity, self.cost)
+        return value, aerial_images_adjoint(intensity_bar, saved, self.model)
+
     def objective(self) -> Objective:
         """Return the function that `minimize` calls."""
-        cost = self.cost()
 
         def value_and_gradient(x: Array) -> tuple[Array, Array]:
             coverage, inside = mask_of_level(self.smoothing(x), self.mask_steepness, self.free)
-            intensity, saved = aerial_images(coverage, self.model)
-            value, intensity_bar = print_loss(intensity, cost)
-            coverage_bar = aerial_images_adjoint(intensity_bar, saved, self.model)
+            value, coverage_bar = self.of_coverage(coverage)
             level_bar = mask_of_level_adjoint(coverage_bar, inside, self.mask_steepness, self.free)
             return value, self.smoothing.adjoint(level_bar)
 

@@ -20,9 +20,9 @@ from litho.mask import Mask, transmission_band
 from litho.optimize import LbfgsSettings, Objective, minimize
 from litho.parametrize import mask_of_level
 from litho.pixel_ilt import IltSettings, Stage, StageProblem, stage_problem
-from litho.process import Process, expose, expose_adjoint
+from litho.print_loss import print_loss
+from litho.process import Process
 from litho.pupil import Optics
-from litho.resist import develop, develop_adjoint
 from litho.source import Source
 from litho.source_images import SourceImages, images_per_part, lit_image, lit_image_adjoint
 from litho.source_space import SourceLimits, lifted, lifted_adjoint, sources_within
@@ -254,17 +254,13 @@ class _Search:
     def source_objective(self, problem: StageProblem, level: Array) -> Objective:
         """Return the function of the source's variables, (1, 1, K), that `minimize` calls."""
         images, to_print = self._images(problem, level)
-        process, space = problem.model.process, self.space
+        space = self.space
 
         def value_and_gradient(x: Array) -> tuple[Array, Array]:
             light, saved_light = lifted(x, space)
             xp, flat = array_module(light), light[0, 0, :]
             lit = [lit_image(flat, each) for each in images]
-            exposed = expose(xp.stack([to_print.inverse(half) for half, _ in lit]), process)
-            printed, developed = develop(exposed, process.resist)
-            value, printed_bar = problem.loss(printed)
-            exposed_bar = develop_adjoint(printed_bar, developed, process.resist)
-            intensity_bar = expose_adjoint(exposed_bar, process)
+            value, intensity_bar = print_loss(xp.stack([to_print.inverse(half) for half, _ in lit]), problem.cost)
             light_bar = sum(
                 lit_image_adjoint(to_print.inverse_adjoint(intensity_bar[focus, ...]), saved, each)
                 for focus, ((_, saved), each) in enumerate(zip(lit, images, strict=True))

@@ -15,14 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litho.backend import Array, complex_dtype, like, to_host
-from litho.band_print import print_band, print_band_adjoint
 from litho.cells import Floats
 from litho.contour import simplify
 from litho.curve_checks import crossing_curves, radius_bound_nm, radius_bounds_nm
 from litho.curve_penalties import CurveLimits, curve_penalty, lengths_nm
 from litho.curves import Curve, fit_curve
+from litho.model import band_images, band_images_adjoint
 from litho.optimize import LbfgsSettings, Objective, minimize
 from litho.pixel_ilt import StageProblem
+from litho.print_loss import print_loss
 from litho.raster import polygon_area_nm2
 from litho.spline_mask import (
     CurveSampling,
@@ -239,9 +240,9 @@ def curve_objective(
 
     def value_and_gradient(x: Array) -> tuple[Array, Array]:
         half, saved = curve_band(x[0], sampling, grid, radius)
-        printed, saved_print = print_band(like(half, target, complex_dtype(target))[None, ...], model)
-        value, printed_bar = problem.loss(printed)
-        half_bar = to_host(print_band_adjoint(printed_bar, saved_print, model))[0]
+        intensity, saved_fields = band_images(like(half, target, complex_dtype(target))[None, ...], model)
+        value, intensity_bar = print_loss(intensity, problem.cost)
+        half_bar = to_host(band_images_adjoint(intensity_bar, saved_fields, model))[0]
         gradient = curve_band_adjoint(half_bar, saved, sampling, grid)
         penalty, penalty_bar = curve_penalty(x[0], checked, lengths, limits)
         return to_host(value).astype(np.float64) + weight * penalty, (gradient + weight * penalty_bar)[None, ...]

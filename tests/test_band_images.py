@@ -1,4 +1,4 @@
-"""Prints of a half band are those of the raster it came from, and the adjoint is exact."""
+"""Images of a half band are those of the raster it came from, and the adjoint is exact."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ import numpy as np
 import pytest
 
 from litho.backend import to_host
-from litho.band_print import print_band, print_band_adjoint
 from litho.check import gradient_test, inner
 from litho.grid import Grid
 from litho.mask import Mask
-from litho.model import PrintModel, print_mask, print_mask_adjoint, print_model
+from litho.model import (
+    PrintModel,
+    aerial_images,
+    aerial_images_adjoint,
+    band_images,
+    band_images_adjoint,
+    print_model,
+)
 from litho.process import Corner, Process
 from litho.pupil import Optics
 from litho.resist import Resist
@@ -34,17 +40,17 @@ def model_of(kernels: tuple[Kernels, ...], like: Any) -> PrintModel:
     return print_model(GRID, PROCESS, kernels, like, mask=Mask.attenuated(), print_grid=Grid.square(480, 5))
 
 
-def test_prints_of_a_half_band_are_those_of_its_raster(kernels: tuple[Kernels, ...], xp: Any) -> None:
+def test_images_of_a_half_band_are_those_of_its_raster(kernels: tuple[Kernels, ...], xp: Any) -> None:
     rng = np.random.default_rng(3)
     coverage = xp((rng.random((1, *GRID.shape)) > 0.6).astype(float))
     model = model_of(kernels, coverage)
-    expected, saved = print_mask(coverage, model)
+    expected, saved = aerial_images(coverage, model)
     half = model.to_band(coverage)
-    printed, saved_band = print_band(half, model)
-    assert np.abs(to_host(printed) - to_host(expected)).max() < 1e-13
-    bar = xp(rng.standard_normal(printed.shape))
-    coverage_bar = model.to_band.adjoint(print_band_adjoint(bar, saved_band, model))
-    expected_bar = to_host(print_mask_adjoint(bar, saved, model))
+    intensity, saved_band = band_images(half, model)
+    assert np.abs(to_host(intensity) - to_host(expected)).max() < 1e-13
+    bar = xp(rng.standard_normal(intensity.shape))
+    coverage_bar = model.to_band.adjoint(band_images_adjoint(bar, saved_band, model))
+    expected_bar = to_host(aerial_images_adjoint(bar, saved, model))
     assert np.abs(to_host(coverage_bar) - expected_bar).max() < 1e-12 * np.abs(expected_bar).max()
 
 
@@ -53,8 +59,8 @@ def test_the_gradient_agrees_with_differences(kernels: tuple[Kernels, ...]) -> N
     coverage = (rng.random(GRID.shape) > 0.6).astype(float)
     model = model_of(kernels, coverage)
     half = model.to_band(coverage)
-    printed, saved = print_band(half, model)
-    bar = rng.standard_normal(printed.shape)
+    intensity, saved = band_images(half, model)
+    bar = rng.standard_normal(intensity.shape)
     direction = model.to_band(rng.standard_normal(GRID.shape))
-    gradient = print_band_adjoint(bar, saved, model)
-    assert gradient_test(lambda h: inner(bar, print_band(h, model)[0]), gradient, half, direction, 1e-3) < 1e-6
+    gradient = band_images_adjoint(bar, saved, model)
+    assert gradient_test(lambda h: inner(bar, band_images(h, model)[0]), gradient, half, direction, 1e-3) < 1e-6
