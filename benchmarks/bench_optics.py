@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.cases import KERNEL_COUNT, OPTICS, Case
+from benchmarks.cases import Case
 from benchmarks.timing import finished
 from litho.backend import Array
+from litho.benchmark.cases import KERNEL_COUNT, OPTICS
 from litho.fourier import BandTransform, band_transform
 from litho.mask import Mask, transmission_band
 from litho.socs import image_band, image_band_adjoint

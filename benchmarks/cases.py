@@ -11,21 +11,18 @@ from typing import Any
 import numpy as np
 
 from litho.backend import Array, like, to_device, to_host
+from litho.benchmark.cases import KERNEL_COUNT, OPTICS
 from litho.grid import Grid
 from litho.kernel_files import read_kernels
 from litho.layout import read_layout
 from litho.process import Corner, Process
-from litho.pupil import Optics
 from litho.raster import coverage
 from litho.resist import Resist
 from litho.resources import path
 from litho.socs import Kernels
-from litho.source import Source
 from litho.tcc import socs_kernels
 
 FIELD_NM = 2048.0
-KERNEL_COUNT = 24
-OPTICS = Optics(wavelength_nm=193.0, na=1.35, source=Source.annular(0.6, 0.9), immersion_index=1.44)
 
 
 @dataclass(frozen=True)

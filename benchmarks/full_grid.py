@@ -19,41 +19,14 @@ from typing import Any
 
 from benchmarks.cases import NAMES, Case, available, case
 from benchmarks.timing import Timing, environment, measure, ratio
-from litho.backend import Array, array_module, fft_of, to_host, zeros
-from litho.fourier import band_transform, crop, embed
+from litho.backend import Array, to_host
+from litho.benchmark.full_grid import full_grid_image, full_grid_image_adjoint
+from litho.fourier import band_transform
 from litho.mask import Mask, transmission_band, transmission_band_adjoint
-from litho.socs import Kernels, image_band, image_band_adjoint
+from litho.socs import image_band, image_band_adjoint
 
 LARGEST_DIFFERENCE = 2e-6
 """Of the peak: what single precision allows."""
-
-
-def full_grid_image(coverage: Array, kernels: Kernels, keep: bool) -> tuple[Array, tuple[Array, list[Array]]]:
-    """Return the intensity (ny, nx) by K + 1 transforms of the whole grid; also spectrum and, to keep, the fields."""
-    xp, fft = array_module(coverage), fft_of(array_module(coverage))
-    spectrum = crop(fft.fftn(coverage, norm="forward"), kernels.radius)
-    intensity, fields = zeros(coverage.shape, coverage), []
-    for weight, kernel in zip(kernels.weights, kernels.spectra, strict=True):
-        field = fft.ifftn(embed(spectrum * kernel, coverage.shape), norm="forward", overwrite_x=True)
-        intensity += weight * (xp.real(field) ** 2 + xp.imag(field) ** 2)
-        if keep:
-            fields.append(field)
-    if kernels.background is not None:
-        intensity += xp.sum(kernels.background * (xp.real(spectrum) ** 2 + xp.imag(spectrum) ** 2))
-    return intensity, (spectrum, fields)
-
-
-def full_grid_image_adjoint(intensity_bar: Array, saved: tuple[Array, list[Array]], kernels: Kernels) -> Array:
-    """Gradient with respect to `coverage`, from the one with respect to the intensity, by K + 1 transforms."""
-    xp, fft = array_module(intensity_bar), fft_of(array_module(intensity_bar))
-    spectrum, fields = saved
-    spectrum_bar = zeros(spectrum.shape, spectrum)
-    for weight, kernel, field in zip(kernels.weights, kernels.spectra, fields, strict=True):
-        field_bar = fft.fftn((2 * weight) * intensity_bar * field, overwrite_x=True)
-        spectrum_bar += crop(field_bar, kernels.radius) * xp.conj(kernel)
-    if kernels.background is not None:
-        spectrum_bar += (2 * xp.sum(intensity_bar)) * kernels.background * spectrum
-    return xp.real(fft.ifftn(embed(spectrum_bar, intensity_bar.shape), overwrite_x=True))
 
 
 class FullGrid:

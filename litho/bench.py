@@ -7,73 +7,23 @@ from __future__ import annotations
 
 import json
 import time
-import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from rich.table import Table
+from litho.benchmark.contest import average, published, show_contest
 
+if TYPE_CHECKING:
     from litho.config import Recipe
     from litho.job import Job
 
 bench_app = typer.Typer(help="Quality and speed on public benchmarks, beside what others report.", no_args_is_help=True)
 
 CLIPS = tuple(f"M1_test{number}" for number in range(1, 11))
-
-WIDTH = 128
-"""Columns of the tables where the output is not a terminal."""
-
-
-@dataclass(frozen=True)
-class Published:
-    """What another program reaches on the ten clips of the contest.
-
-    Parameters
-    ----------
-    name, how, source
-        which program, who computed it, and where the figures are from
-    comparable
-        whether they were scored as this program scores its own masks: contest's kernels, exact raster of the target
-    time
-        in words, with the machine; empty if it is not known
-    clips
-        L2 in nm^2, PV band in nm^2 and EPE violations of each clip
-    why
-        what keeps them from being comparable
-    """
-
-    name: str
-    how: str
-    source: str
-    comparable: bool
-    time: str
-    clips: tuple[tuple[float, float, float], ...]
-    why: str = ""
-
-    @property
-    def label(self) -> str:
-        """The name, with a star if it is not comparable."""
-        return self.name if self.comparable else f"{self.name}*"
-
-    @property
-    def average(self) -> tuple[float, float, float]:
-        """L2, PV band and EPE violations, averaged over the clips."""
-        l2, pvb, epe = (sum(column) / len(self.clips) for column in zip(*self.clips, strict=True))
-        return l2, pvb, epe
-
-
-def published() -> tuple[Published, ...]:
-    """Return what others reach on the contest's clips."""
-    from litho.resources import path
-
-    table = tomllib.loads(path("published.toml").read_text(encoding="utf-8"))
-    return tuple(Published(**entry | {"clips": tuple(map(tuple, entry["clips"]))}) for entry in table["result"])
 
 
 def contest_files(data: Path | None) -> tuple[list[Path], Path]:
@@ -129,16 +79,44 @@ def iccad13(
         begin = time.perf_counter()
         figures = _corrected(job, device, method)
         seconds = (time.perf_counter() - begin) / len(figures)
-        _show(figures, seconds, method or job.recipe.method)
+        show_contest(figures, seconds, method or job.recipe.method)
         if file is not None:
             file.write_text(json.dumps(_record(job, figures, seconds), indent=1) + "\n", encoding="utf-8")
 
 
-def average(figures: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Return L2, PVB, EPE and shots, averaged over clips, and how many of the masks keep the rules."""
-    mean = {name: sum(float(f[name]) for f in figures) / len(figures) for name in ("L2", "PVB", "EPE")}
-    shots = sum(f["shots"]["count"] for f in figures) / len(figures)
-    return {**mean, "shots": shots, "clean": sum(f["rules"]["clean"] for f in figures)}
+@bench_app.command()
+def speed(
+    full: Annotated[
+        bool, typer.Option("--full/--quick", help="Fields up to 8 um, which takes hours; or a few minutes' cases.")
+    ] = False,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or gpu: whether a GPU takes part.")] = "auto",
+    out: Annotated[Path, typer.Option("--out", help="Folder for speed.json and the plots.")] = Path("bench"),
+    only: Annotated[
+        list[str], typer.Option("--only", help="image, gradient or ilt: only these cases; repeat it for several.")
+    ] = [],  # noqa: B006 - typer makes a new list
+    largest_nm: Annotated[float | None, typer.Option("--largest-nm", help="No field above this size.")] = None,
+    energy: Annotated[
+        bool, typer.Option("--energy/--no-energy", help="Count energy in windows of 5 s, where there are counters.")
+    ] = True,
+    cpu_tdp_w: Annotated[
+        float | None, typer.Option("--cpu-tdp-w", help="TDP in watts, to model a CPU's energy without a counter.")
+    ] = None,
+    tdp_source: Annotated[str | None, typer.Option("--tdp-source", help="Where that TDP is from.")] = None,
+    idle_share: Annotated[
+        float, typer.Option("--idle-share", help="Lower end of the modelled power, as a share of the TDP.")
+    ] = 0.1,
+    devices: Annotated[int, typer.Option("--devices", help="How many share the work of the projection.")] = 1,
+) -> None:
+    """Time and energy of images, gradients and corrections: the textbook's way, ours on this CPU, ours on a GPU.
+
+    Everybody must agree before anybody is timed. Exit code 1 if they do not, or if a device was lost.
+    """
+    from litho.benchmark.command import SpeedRequest, run_speed
+
+    request = SpeedRequest(
+        full, device, out, tuple(only), largest_nm, energy, cpu_tdp_w, tdp_source, idle_share, devices
+    )
+    raise typer.Exit(run_speed(request))
 
 
 def with_method(recipe: Recipe, method: str | None) -> Recipe:
@@ -177,67 +155,3 @@ def _record(job: Job, figures: Sequence[Mapping[str, Any]], seconds: float) -> d
     mean = {**average(figures), "seconds": seconds}
     record = {"benchmark": "iccad13", "recipe": job.recipe.as_dict(), "average": mean}
     return record | {"clips": list(figures), "published": others}
-
-
-def _show(figures: Sequence[Mapping[str, Any]], seconds: float, method: str) -> None:
-    """Print every clip, then the averages with their sources."""
-    from rich.console import Console
-
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=WIDTH)
-    console.print(f"ICCAD-2013 contest, ten clips by method {method} on {figures[0]['device_name']}")
-    console.print(_clip_table(figures), _average_table(figures, seconds))
-    console.print(
-        f"{average(figures)['clean']:.0f} of {len(figures)} masks keep the rules; {average(figures)['shots']:,.0f} "
-        "rectangles a mask, greedy on 4 nm pixels."
-    )
-    console.print(
-        "L2 and PV band in nm², EPE in violations, by the contest's kernels, corners and sites on the exact raster of "
-        "the target.\n* not comparable: " + "; ".join(f"{p.name}: {p.why}" for p in published() if p.why) + "."
-    )
-
-
-def _clip_table(figures: Sequence[Mapping[str, Any]]) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title="Clip by clip; of others L2 + PVB / EPE", title_justify="left")
-    for name in ("clip", "L2", "PV band", "L2 + PVB", "EPE", "seconds"):
-        table.add_column(name, justify="left" if name == "clip" else "right", no_wrap=True)
-    for entry in published():
-        table.add_column(entry.label.replace(" ", "\n"), justify="right", no_wrap=True, min_width=12)
-    for number, figure in enumerate(figures):
-        others = [f"{l2 + pvb:,} / {epe}" for l2, pvb, epe in (entry.clips[number] for entry in published())]
-        ours = _cells(figure["L2"], figure["PVB"], figure["EPE"], "d")
-        table.add_row(str(number + 1), *ours, f"{figure['seconds']:.1f}", *others)
-    return table
-
-
-def _average_table(figures: Sequence[Mapping[str, Any]], seconds: float) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title="Average of the ten clips", title_justify="left")
-    table.add_column("program")
-    for name in ("L2", "PV band", "L2 + PVB", "EPE"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("time")
-    table.add_column("source")
-    mean = average(figures)
-    machine = f"{figures[0]['cpus']} CPU cores"
-    where = figures[0]["device_name"] if figures[0]["device"] == "gpu" else machine
-    table.add_row(
-        "litho",
-        *_cells(mean["L2"], mean["PVB"], mean["EPE"]),
-        f"{seconds:.1f} s a clip, {where}",
-        "this run",
-        style="bold",
-    )
-    for entry in published():
-        table.add_row(entry.label, *_cells(*entry.average), entry.time, f"{entry.how}: {entry.source}")
-    return table
-
-
-def _cells(l2: float, pvb: float, epe: float, counts: str = ".1f") -> list[str]:
-    return [f"{l2:,.0f}", f"{pvb:,.0f}", f"{l2 + pvb:,.0f}", format(epe, counts)]

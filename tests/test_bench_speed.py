@@ -1,0 +1,471 @@
+"""The benchmark of speed: everybody agrees before anybody is timed, and nothing finished is lost."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from litho import bench
+from litho.benchmark import command, machine, rounds, speed
+from litho.benchmark.agreement import DisagreementError, compared, same_quality
+from litho.benchmark.cases import (
+    GRADIENT_STAGE,
+    PITCH_NM,
+    PROCESS,
+    Case,
+    full_cases,
+    ilt_settings,
+    kernels,
+    masks,
+    moved,
+    quick_cases,
+)
+from litho.benchmark.counts import (
+    Count,
+    band_count,
+    complex_product,
+    gradient_count,
+    image_count,
+    least_count,
+    real_product,
+)
+from litho.benchmark.energy import Energy
+from litho.benchmark.energy_rounds import EnergyMeters
+from litho.benchmark.fft_libraries import fft_library, installed
+from litho.benchmark.full_grid import full_grid_ilt, full_grid_images, full_grid_objective
+from litho.benchmark.opponents import Opponent, in_double, needed_bytes, prepare, takes_part
+from litho.benchmark.record import problems, write_record
+from litho.benchmark.rounds import Effort
+from litho.benchmark.speed import Plan, SpeedRun, all_opponents
+from litho.benchmark.tables import show_record
+from litho.benchmark.timing import measure_for
+from litho.benchmark.workers import Worker, WorkerError, environment_of
+from litho.model import aerial_images, print_model
+from litho.pixel_ilt import ilt, stage_problem
+from litho.process import Corner, Process
+
+FULL, OURS = Opponent("full grid", "cpu", 1, "scipy"), Opponent("litho", "cpu", 1, "scipy")
+GPU = Opponent("litho", "gpu", 1, "cufft")
+NO_METERS = EnergyMeters("no counter", "no GPU takes part")
+FAST = Effort(seconds=0.02, most=3, steps=2)
+
+STANDS_IN = """
+import os, sys
+from dataclasses import replace
+import numpy as np
+import litho.benchmark.worker as worker
+how, flag = sys.argv[1:3]
+
+class StandIn(worker.Server):
+    def __init__(self, opponent):
+        self.gpu = opponent.device == "gpu"
+        super().__init__(replace(opponent, device="cpu", fft="scipy") if self.gpu else opponent)
+        if self.gpu and how == "lost" and os.path.exists(flag):
+            self.fail("cupy_backends.cuda.api.runtime.CUDARuntimeError: cudaErrorNoDevice: no CUDA-capable device")
+    def fail(self, text):
+        sys.exit(text)
+    def memory(self, case, scene):
+        found = super().memory(case, scene)
+        if self.gpu and how == "full":
+            found |= {"fits": False, "needed_bytes": 3 * 2**30, "free_bytes": 2**30, "total_bytes": 80 * 2**30}
+        return found
+    def open(self, case, scene, steps):
+        if self.gpu and how == "lost" and case["size_nm"] > 256:
+            open(flag, "w").close()
+            self.fail("cupy_backends.cuda.api.runtime.CUDARuntimeError: cudaErrorLaunchFailure: launch failure")
+        return super().open(case, scene, steps)
+    def close(self):
+        if self.gpu and how == "late":
+            self.fail("cupy_backends.cuda.api.runtime.CUDARuntimeError: cudaErrorUnknown: unknown error")
+        return super().close()
+    def result(self, file):
+        found = super().result(file)
+        if self.gpu and how == "wrong":
+            np.save(file, np.load(file) + np.float32(1e-5))
+        return found
+
+worker.Server = StandIn
+worker.main()
+"""
+
+
+def run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cases: tuple[Case, ...], who: tuple[Opponent, ...], how: str = ""
+) -> dict[str, Any]:
+    """Run the benchmark with a process that stands in for a GPU's, and return the record that it left in a file."""
+    monkeypatch.setattr(speed, "machine_record", lambda gpu, figures: {"gpu": None})
+    monkeypatch.setattr(SpeedRun, "_of_devices", lambda self, what: [])
+    monkeypatch.setattr(SpeedRun, "_of_steps", lambda self: [])
+    script, file = tmp_path / "stand_in.py", tmp_path / "speed.json"
+    script.write_text(STANDS_IN)
+    plan = Plan(cases, who, FAST, command=(sys.executable, str(script), how, str(tmp_path / "flag")))
+    saved: list[str] = []
+
+    def save(record: dict[str, Any]) -> None:
+        write_record(record, file)
+        saved.append(file.read_text())
+
+    with SpeedRun(plan, tmp_path, NO_METERS, save, lambda text: None) as measuring:
+        measuring.run()
+    for text in saved:  # valid at every moment
+        json.loads(text)
+    found: dict[str, Any] = json.loads(saved[-1])
+    return found
+
+
+def test_the_full_grid_and_the_lens_band_are_the_same_image_and_the_same_gradient() -> None:
+    case = Case("gradient", 512)
+    target, given = masks(case).astype(np.float64), kernels(512)
+    problem = stage_problem(target, case.grid, PROCESS, given, ilt_settings(None), GRADIENT_STAGE)
+    start = problem.start(ilt_settings(None))
+    (value, gradient), (ours, ours_bar) = full_grid_objective(problem)(start), problem.objective()(start)
+    assert value == pytest.approx(ours, rel=1e-12)
+    assert np.abs(gradient - ours_bar).max() < 1e-11 * np.abs(gradient).max()
+    model = print_model(case.grid, Process((Corner(),), PROCESS.resist), given[:1], target)
+    image = full_grid_images(target, given[0])
+    assert np.abs(image - aerial_images(target, model)[0][0]).max() < 1e-12
+
+
+def test_the_full_grid_searches_as_ours_does() -> None:
+    case, settings = Case("ilt", 256), ilt_settings(3)
+    target, given = masks(case).astype(np.float64), kernels(256)
+    ours = ilt(target, case.grid, PROCESS, given, settings).level
+    assert np.abs(full_grid_ilt(target, case.grid, PROCESS, given, settings) - ours).max() < 1e-8
+
+
+def test_a_batch_holds_the_first_clip_moved_and_corrections_have_clips_of_their_own() -> None:
+    images = masks(Case("image", 256, 3))
+    assert images.dtype == np.float32 and images.shape == (3, 256, 256)
+    assert all(np.array_equal(images[i], moved(images[0], i)) for i in range(3))
+    targets = masks(Case("ilt", 512, 3))
+    assert len({target.tobytes() for target in targets}) == 3
+    assert all(0.2 < target.mean() < 0.7 for target in targets)
+
+
+def test_the_pattern_repeats_over_a_field_of_any_size() -> None:
+    grey = masks(Case("gradient", 4096))[0]  # pixels of 4 nm: copies stand 510 pixels apart along x
+    assert PITCH_NM[0] / 4 == 510
+    assert np.abs(grey[:, 510:] - grey[:, :-510]).max() < 1e-5
+    assert 0.3 < grey.mean() < 0.6
+
+
+def test_cases_cover_what_is_promised() -> None:
+    quick, full = quick_cases(), full_cases()
+    assert {case.size_nm for case in full if case.kind == "image"} == {256, 512, 1024, 2048, 4096, 8192}
+    assert {"ilt 2048 nm", "ilt 2048 nm x 10", "ilt 8192 nm", "gradient 2048 nm x 64", "image 2048 nm x 16"} <= {
+        case.name for case in full
+    }
+    assert {case.kind for case in quick} == {"image", "gradient", "ilt"} and max(c.size_nm for c in quick) <= 2048
+    assert Case("gradient", 2048, 64).area_um2 == pytest.approx(64 * 2.048**2)
+    assert takes_part(Case("ilt", 8192), OURS) and not takes_part(Case("ilt", 8192), FULL)
+    assert takes_part(Case("ilt", 1024), FULL) and takes_part(Case("gradient", 8192), FULL)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("film", 256), "`kind` must be one of image, gradient, ilt, but got 'film'."),
+        (("image", 100), "`size_nm` must be a multiple of 16 nm and at least 256 nm, but got 100."),
+        (("image", 256, 0), "`clips` must be at least 1, but got 0."),
+    ],
+)
+def test_cases_that_make_no_sense_are_refused(given: tuple[Any, ...], told: str) -> None:
+    with pytest.raises(ValueError) as found:
+        Case(*given)
+    assert str(found.value) == told
+
+
+def test_a_difference_is_a_share_of_the_peak_in_any_clip_and_a_nan_is_one() -> None:
+    case = Case("image", 256, 2)
+    reference = np.zeros((1, 256, 256))
+    reference[0, 3, 5] = 2.0
+    result = np.stack([moved(reference[0], i) for i in range(2)])
+    assert compared(case, reference, result).difference == 0
+    result[1, 0, 0] = 6e-6
+    found = compared(case, reference, result)
+    assert found.difference == pytest.approx(3e-6) and not found.holds
+    result[1, 0, 0] = np.nan
+    assert not compared(case, reference, result).holds
+    with pytest.raises(DisagreementError, match="one array a clip"):
+        compared(case, reference, result[:1])
+
+
+def test_of_ten_corrections_two_per_mille_may_differ_and_of_fewer_as_chance_has_it() -> None:
+    ten, one = Case("ilt", 256, 10), Case("ilt", 256)
+    assert [a.holds for a in same_quality(ten, [1000.0, 1001.9, 1000.0, 997.9])] == [True, True, True, False]
+    assert all(a.holds for a in same_quality(one, [1000.0, 1006.0, 1000.0]))
+    assert not all(a.holds for a in same_quality(one, [1000.0, 1007.0, 1000.0]))
+
+
+def test_operations_of_a_product_are_those_of_its_loops() -> None:
+    m, k, n = 3, 4, 5
+    multiplied_and_added = sum(2 for _ in range(m) for _ in range(n) for _ in range(k))
+    assert real_product(m, k, n) == Count(4 * (12 + 20 + 15), multiplied_and_added)
+    assert complex_product(m, k, n).flops == 4 * multiplied_and_added
+    arrays = np.zeros((m, k), np.float32), np.zeros((k, n), np.float32), np.zeros((m, n), np.float32)
+    assert real_product(m, k, n).moved_bytes == sum(a.nbytes for a in arrays)
+
+
+def test_a_band_by_products_moves_the_mask_once_and_costs_what_its_two_products_do() -> None:
+    shape, radius = (2048, 2048), (27, 27)
+    count = band_count(shape, radius, by_matrix=True)
+    assert count.flops == 2 * 2048 * 2048 * 56 + 8 * 55 * 2048 * 28
+    assert 4 * 2048**2 < count.moved_bytes < 1.3 * 4 * 2048**2
+    assert least_count(2048**2) == Count(8 * 2048**2, 0)
+
+
+def test_fields_cost_one_transform_for_each_kernel_and_a_floor_is_the_larger_of_two_times() -> None:
+    one, two = image_count((27, 27), (112, 112), 1), image_count((27, 27), (112, 112), 2)
+    per_kernel = two + one * -1.0
+    assert image_count((27, 27), (112, 112), 24).flops == pytest.approx((one + per_kernel * 23).flops)
+    assert per_kernel.flops > 5 * 112**2 * np.log2(112**2)
+    assert Count(100.0, 10.0).floor_s(10.0, 10.0) == 10.0 and Count(10.0, 100.0).floor_s(10.0, 10.0) == 10.0
+
+
+def test_a_gradient_costs_its_fields_there_and_back_at_each_focus() -> None:
+    one, two, three = (gradient_count((512, 512), (27, 27), (112, 112), 24, foci) for foci in (1, 2, 3))
+    assert three.flops - two.flops == pytest.approx(two.flops - one.flops)
+    fields = 2 * 24 * 5 * 112**2 * np.log2(112**2)  # transforms of one focus, there and back
+    assert fields < two.flops - one.flops < 20 * fields
+    assert one.moved_bytes > 2 * 24 * 32 * 112**2
+
+
+def test_every_transform_that_is_installed_keeps_single_precision_and_agrees(tmp_path: Path) -> None:
+    case = Case("image", 256)
+    scene = tmp_path / "scene.npz"
+    speed.write_scene(256, scene)
+    reference = in_double(case, kernels(256))
+    for fft in installed():  # each in a process of its own, as one process can hold one of them
+        with Worker(replace(OURS, fft=fft)) as worker:
+            worker.ask("open", case=asdict(case), scene=str(scene), steps=None)
+            worker.ask("result", file=str(tmp_path / "found.npy"))
+        found = np.load(tmp_path / "found.npy")
+        assert found.dtype == np.float32 and compared(case, reference, found).holds, fft
+
+
+def test_transforms_that_are_not_installed_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"`fft` must be one of the installed scipy.*, but got 'accelerate'"):
+        with fft_library("accelerate"):
+            pass
+
+
+def test_a_batch_on_two_processes_is_the_same_bits_as_clip_by_clip(tmp_path: Path) -> None:
+    case, scene = Case("gradient", 256, 3), tmp_path / "scene.npz"
+    speed.write_scene(256, scene)
+    with Worker(Opponent("litho", "cpu", 2, "scipy")) as worker:
+        assert worker.ask("open", case=asdict(case), scene=str(scene), steps=None)["processes"] == 2
+        worker.ask("result", file=str(tmp_path / "found.npy"))
+        assert worker.ask("time", seconds=0.01, least=2, most=2)["cpu_s"] is None
+    expected = prepare(case, OURS, kernels(256)).result()
+    assert np.array_equal(np.load(tmp_path / "found.npy"), expected)
+
+
+def test_each_process_has_its_threads_from_the_start() -> None:
+    found = environment_of(Opponent("litho", "cpu", 7, "scipy"))
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    assert {found[name] for name in names} == {"7"} and found["KMP_BLOCKTIME"] == "0"
+    assert {o.threads for o in all_opponents(16, gpu=True) if o.device == "cpu"} == {1, 16}
+    assert [o.name for o in all_opponents(1, gpu=True) if o.device == "gpu"] == ["full grid, GPU", "litho, GPU"]
+
+
+def test_a_process_that_ends_says_why_and_the_next_question_starts_another(tmp_path: Path) -> None:
+    with Worker(OURS) as worker:
+        with pytest.raises(WorkerError, match="process ended with code 1: ValueError: `kind` must be") as found:
+            worker.ask("memory", case={"kind": "film", "size_nm": 256}, scene="")
+        assert found.value.kind == "failed"
+        speed.write_scene(256, tmp_path / "scene.npz")
+        assert worker.ask("memory", case=asdict(Case("image", 256)), scene=str(tmp_path / "scene.npz"))["fits"]
+    killed = Worker(OURS, (sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"))
+    with pytest.raises(WorkerError, match="killed from outside") as found:
+        killed.ask("ceilings")
+    assert found.value.kind == "memory"
+
+
+def test_a_device_that_is_lost_once_a_case_is_done_takes_nothing_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = run(tmp_path, monkeypatch, (Case("image", 256),), (GPU,), "late")
+    (result,) = record["cases"][0]["results"]
+    assert result["status"] == "timed" and result["timing"]["median_s"] > 0
+    assert record["cases"][0]["failed"] is None
+
+
+def test_a_lost_device_keeps_what_was_finished_and_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = (Case("image", 256), Case("image", 272), Case("image", 288))
+    record = run(tmp_path, monkeypatch, cases, (FULL, GPU), "lost")
+    first, second, third = record["cases"]
+    assert [r["status"] for r in first["results"]] == ["timed", "timed"]
+    assert [r["status"] for r in second["results"]] == ["timed", "failed"]
+    assert "cudaErrorLaunchFailure" in second["results"][1]["reason"]
+    assert [r["opponent"] for r in third["results"]] == [FULL.name]
+    (lost,) = (text for text in record["missing"] if text.startswith("The GPU was lost in image 272 nm"))
+    assert "finished cases are kept" in lost and record["complete"]
+
+
+def test_opponents_that_disagree_fail_the_case_loudly_and_are_not_timed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = run(tmp_path, monkeypatch, (Case("image", 256),), (FULL, GPU), "wrong")
+    (case,) = record["cases"]
+    assert [r["status"] for r in case["results"]] == ["not timed", "disagrees"]
+    assert case["failed"].startswith("image 256 nm: results must agree to 2e-06, but litho, GPU is off by")
+    assert "timing" not in case["results"][0]
+    assert list(problems(record)) == [case["failed"] + "."]
+    record["machine"] = {"cpu": "a CPU", "cores": 1, "load_average": [0.0], "gpu": None, "gpu_problem": "none"}
+    show_record(record)
+    assert case["failed"] in capsys.readouterr().out and case["reference"] == "full grid in double precision"
+
+
+def test_a_gpu_that_others_filled_refuses_with_the_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = run(tmp_path, monkeypatch, (Case("image", 256),), (GPU,), "full")
+    (refused,) = record["cases"][0]["results"]
+    assert refused["status"] == "refused"
+    assert refused["reason"] == (
+        "image 256 nm needs about 3.00 GiB, but 1.00 GiB are free of the GPU's 80.0 GiB: 79.0 GiB are in use"
+    )
+
+
+def test_a_field_larger_than_memory_needs_what_its_shapes_say() -> None:
+    given = kernels(256)
+    sizes = [needed_bytes(Case("gradient", 256 * n), FULL, 2, given[0]) for n in (1, 2, 4)]
+    assert sizes[1] == 4 * sizes[0] and sizes[2] == 16 * sizes[0]
+    fields = 2 * 24 * 2048**2 * 8  # 8 um on 4 nm, kept for the adjoint
+    assert needed_bytes(Case("gradient", 8192), FULL, 2, given[0]) > fields
+    assert needed_bytes(Case("gradient", 8192), OURS, 2, kernels(256)[0]) < fields
+
+
+def test_energy_of_what_was_timed_is_measured_for_the_fastest_and_its_ratio_is_labelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Counter:
+        longest_window_s, method = 1e9, "simulated"
+
+        def __init__(self, scope: str) -> None:
+            self.scope, self.joules_shown = scope, 0.0
+
+        def read(self) -> float:
+            self.joules_shown += 10.0
+            return self.joules_shown
+
+        def joules(self, before: float, after: float) -> float:
+            return after - before
+
+    speed.write_scene(256, tmp_path / "scene_256.npz")
+    monkeypatch.setattr(rounds.Round, "repeat", lambda self, opponent, seconds: (5, seconds))
+    case = Case("image", 256)
+    done = rounds.Round(case, {o: Worker(o) for o in (OURS, GPU)}, tmp_path, FAST)
+    for seconds, (opponent, result) in zip((0.4, 0.1), done.results.items(), strict=True):
+        result |= {"status": "timed", "timing": {"median_s": seconds}, "opponent": opponent.name}
+    meters = EnergyMeters(Counter("package"), Counter("board"), idle_w={"board": 1.0})
+    meters.take(done, 5.0)
+    ours, gpu = (done.results[o]["energy"] for o in (OURS, GPU))
+    assert [value["joules"] for value in ours] == [pytest.approx(2.0)]
+    assert [value["scope"] for value in gpu] == ["board", "package", "board+package"]
+    assert gpu[0]["net_joules"] == pytest.approx(2.0 - 1.0) and gpu[2]["joules"] == pytest.approx(4.0)
+    ratio = done.results[GPU]["energy_ratio"]
+    assert ratio["low"] == pytest.approx(0.5) and ratio["cpu"].startswith("measured, package")
+    assert ratio["gpu"].startswith("measured, board+package")
+    assert isinstance(Energy(1.0, 1.0, "board", "x", "measured", "").as_dict(1.0)["joules"], float)
+
+
+@pytest.mark.parametrize(
+    ("driver", "runtime", "told"),
+    [
+        (0, 12090, "no NVIDIA driver is loaded"),
+        (11040, 12090, "the driver is too old: it serves CUDA 11.4, but CuPy was built for 12.9"),
+        (12040, 12090, "CuPy is installed but finds no CUDA device"),
+    ],
+)
+def test_no_driver_an_old_one_and_no_device_are_told_apart(
+    monkeypatch: pytest.MonkeyPatch, driver: int, runtime: int, told: str
+) -> None:
+    asked = SimpleNamespace(driverGetVersion=lambda: driver, runtimeGetVersion=lambda: runtime)
+    cupy = SimpleNamespace(is_available=lambda: False, cuda=SimpleNamespace(runtime=asked))
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    assert (machine.gpu_state() or "").startswith(told)
+
+
+def test_a_timer_makes_at_least_the_calls_that_were_asked_for() -> None:
+    calls: list[int] = []
+
+    def work() -> Any:
+        calls.append(1)
+        return np.zeros(1)
+
+    assert measure_for(work, 0.0, 3, 9).repeats == len(calls) == 3
+    with pytest.raises(ValueError, match="`least` must be at least 2"):
+        measure_for(work, 0.0, 1, 9)
+
+
+def test_the_command_leaves_a_record_tables_and_plots_and_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "all_opponents", lambda cores, gpu: (FULL, OURS))
+    monkeypatch.setattr(command, "quick_cases", lambda: (Case("image", 256), Case("gradient", 256), Case("ilt", 256)))
+    monkeypatch.setattr(command, "QUICK", FAST)
+    monkeypatch.setattr(command, "energy_meters", lambda gpu, tdp: replace_cpu(tdp))
+    ceilings = {"copy_bytes_per_s": 1e10, "triad_bytes_per_s": 1e10, "matmul_flops_per_s": 1e11}
+    monkeypatch.setattr(SpeedRun, "_of_devices", lambda self, what: [{"opponent": OURS.name, **ceilings}])
+    given = ["--device", "cpu", "--out", str(tmp_path), "--cpu-tdp-w", "100", "--tdp-source", "a datasheet"]
+    done = CliRunner().invoke(bench.bench_app, ["speed", *given])
+    assert done.exit_code == 0, done.output
+    for name in ("speed.json", "time.png", "speedup.png", "energy.png", "roofline.png"):
+        assert (tmp_path / name).stat().st_size > 1000
+    record = json.loads((tmp_path / "speed.json").read_text())
+    assert record["complete"] and record["schema"] == speed.SCHEMA and record["machine"]["commit"]
+    image, gradient, correction = record["cases"]
+    for case in record["cases"]:
+        assert {r["status"] for r in case["results"]} == {"timed"} and case["failed"] is None
+        assert all(r["timing"]["low_s"] <= r["timing"]["median_s"] <= r["timing"]["high_s"] for r in case["results"])
+        assert all(r["agreement"]["holds"] and r["same_bits"] for r in case["results"])
+    assert image["reference"] == gradient["reference"] == "full grid in double precision"
+    assert correction["results"][1]["l2_plus_pvb_nm2"] > 0
+    energy = image["results"][1]["energy"][0]
+    median = image["results"][1]["timing"]["median_s"]
+    assert energy["quality"] == "modelled" and energy["joules"] == [pytest.approx(m * median) for m in (10, 100)]
+    assert record["projection"]["rows"][0]["energy"].startswith("modelled")
+    assert "Missing: No GPU takes part" in done.output and "Projection, not a measurement" in done.output
+    assert "a datasheet" in done.output and "measured, package" not in done.output
+    page = (Path(__file__).resolve().parents[1] / "docs" / "howto" / "bench.md").read_text(encoding="utf-8")
+    documented = [record, image, image["results"][1], record["energy_counters"], record["projection"], energy]
+    assert {key for found in documented for key in found if f"`{key}`" not in page} == set()
+
+
+def replace_cpu(tdp: Any) -> EnergyMeters:
+    """Return the meters of a machine without counters."""
+    return EnergyMeters("no counter", "no GPU takes part", tdp)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["--cpu-tdp-w", "350"], "`cpu_tdp_w` and `tdp_source` must be given together"),
+        (["--tdp-source", "a datasheet"], "`cpu_tdp_w` and `tdp_source` must be given together"),
+        (["--cpu-tdp-w", "-3", "--tdp-source", "x"], "`tdp_w` must be a positive number of watts, but got -3.0."),
+        (["--only", "film"], "`only` must be of image, gradient, ilt, but got 'film'."),
+        (["--largest-nm", "100"], "`largest_nm` must leave a case, but got 100."),
+        (["--devices", "0"], "`devices` must be at least 1, but got 0."),
+        (["--device", "tpu"], "`device` must be 'auto', 'cpu' or 'gpu', but got 'tpu'."),
+        (["--out", "/dev/null/x"], "`out` must be a folder"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_in_one_sentence(given: list[str], told: str) -> None:
+    done = CliRunner().invoke(bench.bench_app, ["speed", *given])
+    assert done.exit_code == 2 and done.stderr.startswith(f"litho: {told}") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(machine.gpu_state() is None, reason="a GPU is there")
+def test_a_gpu_that_is_asked_for_and_not_there_is_refused_with_the_reason() -> None:
+    done = CliRunner().invoke(bench.bench_app, ["speed", "--device", "gpu"])
+    assert done.exit_code == 2
+    assert done.stderr == f"litho: `device` must name a device that is there, but got 'gpu': {machine.gpu_state()}.\n"
