@@ -7,10 +7,12 @@ import importlib
 import inspect
 import json
 import os
+import pkgutil
 import re
 import subprocess
 import sys
 import tempfile
+import typing
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,11 +21,24 @@ from pydantic import BaseModel
 
 import litho
 from litho import config, recipe_optics, recipe_sources, recipe_tables, recipe_verify
+from litho.edge_area import AreaSettings
+from litho.edge_opc import StepSettings
+from litho.fragments import FragmentSettings
+from litho.level_set_ilt import LevelSetSettings, LevelSetStage
 from litho.metrics import EpeRule
+from litho.move_limits import MoveRules
+from litho.nucleation import Seeding
+from litho.opc_settings import OpcSettings, SrafSettings
 from litho.optimize import LbfgsSettings
 from litho.pixel_ilt import IltSettings, LossWeights, Stage
 from litho.process import Corner
 from litho.pupil import Optics
+from litho.rule_opc import RuleSettings
+from litho.rule_set import MaskRules
+from litho.smo import SmoSettings
+from litho.source_space import SourceLimits
+from litho.spline_ilt import SplineSettings
+from litho.srafs import SrafRules
 
 ROOT = Path(__file__).parents[1]
 
@@ -47,6 +62,21 @@ TABLES = (
     ("[ilt.weights]", LossWeights, ()),
     ("[[ilt.stages]]", Stage, ()),
     ("[ilt.optimizer]", LbfgsSettings, ()),
+    ("[rules]", MaskRules, ()),
+    ("[level_set]", LevelSetSettings, ()),
+    ("[[level_set.stages]]", LevelSetStage, ()),
+    ("[level_set.seeding]", Seeding, ()),
+    ("[spline]", SplineSettings, ()),
+    ("[opc]", OpcSettings, ()),
+    ("[opc.fragments]", FragmentSettings, ()),
+    ("[opc.rules]", RuleSettings, ()),
+    ("[opc.limits]", MoveRules, ()),
+    ("[opc.edges]", StepSettings, ()),
+    ("[opc.area]", AreaSettings, ()),
+    ("[opc.srafs]", SrafSettings, ()),
+    ("[opc.srafs.rules]", SrafRules, ()),
+    ("[smo]", SmoSettings, ()),
+    ("[smo.limits]", SourceLimits, ()),
     ("[probes]", recipe_tables.ProbeTable, ()),
     ("[epe]", EpeRule, ()),
     ("[output]", recipe_tables.OutputTable, ()),
@@ -55,6 +85,10 @@ TABLES = (
     ("[verify]", recipe_verify.VerifyTable, ()),
 )
 """Tables of a recipe, the class of each, and classes that describe its keys too."""
+
+
+PACKAGES = ("chip", "benchmark")
+"""Packages that are described module by module."""
 
 
 def write_pages(docs: Path) -> None:
@@ -105,7 +139,8 @@ def recipe_keys() -> str:
                 *rows,
             ]
         intro = f"### `{name}`" if name else "### Top level"
-        parts.append(f"{intro}\n\n{_summary(kind)}\n\n{table(['key', 'unit', 'default', 'meaning'], rows)}")
+        body = table(["key", "unit", "default", "meaning"], rows) if rows else "Only the tables below it."
+        parts.append(f"{intro}\n\n{_summary(kind)}\n\n{body}")
         if kind is recipe_optics.OpticsTable:
             parts.append(_source_shapes())
     return "\n\n".join(parts) + "\n"
@@ -118,8 +153,9 @@ def keys(kind: Any) -> Iterator[tuple[str, Any]]:
             if not _is_table(info.annotation):
                 yield key, ... if info.is_required() else info.default
         return
+    kinds = typing.get_type_hints(kind)
     for field in dataclasses.fields(kind):
-        if field.name not in ("weights", "optimizer", "stages"):
+        if not dataclasses.is_dataclass(kinds[field.name]) and field.name != "stages":
             yield field.name, ... if field.default is dataclasses.MISSING else field.default
 
 
@@ -160,8 +196,17 @@ def module_rows(text: str) -> dict[str, list[str]]:
     rows: dict[str, list[str]] = {}
     for row, body in re.findall(r"^(\w+)\n((?:    .*\n)+)", text, re.M):
         named = re.findall(r"`(\w+)`", body)
-        rows[row] = [n for n in named if importlib.util.find_spec(f"litho.{n}")]
+        rows[row] = [m for n in named if importlib.util.find_spec(f"litho.{n}") for m in (n, *parts_of(n))]
     return rows
+
+
+def parts_of(name: str) -> list[str]:
+    """Return the modules of a package whose parts have pages, such as "chip.tiles" for "chip"."""
+    if name not in PACKAGES:
+        return []
+    spec = importlib.util.find_spec(f"litho.{name}")
+    places = spec.submodule_search_locations if spec else None
+    return sorted(f"{name}.{found.name}" for found in pkgutil.iter_modules(places))
 
 
 def api_page(row: str, modules: Sequence[str]) -> str:
@@ -232,6 +277,7 @@ def _default(value: Any) -> str:
         return "required"
     if value is None:
         return "left out"
+    value = list(value) if isinstance(value, tuple) else value
     text = {True: "true", False: "false"}.get(value) if isinstance(value, bool) else None
     return f"`{text or (json.dumps(value) if isinstance(value, str) else value)}`"
 
