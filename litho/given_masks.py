@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from litho.cells import Floats
 from litho.grid import Grid
+from litho.io.npz import read_npz_array
 from litho.job import Clip, Job, JobError
 from litho.layout import read_layout
 from litho.outputs import MASK_LAYER
@@ -82,15 +82,10 @@ def _read(path: Path, clip: Clip, layer: str | None, job: Job) -> GivenMask:
 
 def _coverage_of_npz(path: Path, clip: Clip) -> NDArray[Any]:
     try:
-        with np.load(path, allow_pickle=False) as content:
-            mask = content["mask"]
+        mask = read_npz_array(path, "mask", clip.grid.shape)
     except OSError as error:
         raise JobError(f"`mask` must be a readable file, but {path}: {error.strerror or error}.") from error
-    except (KeyError, EOFError, zipfile.BadZipFile, ValueError, AttributeError) as error:
-        raise JobError(f"`mask` must be an .npz file with an array `mask`, but {path} is not.") from error
-    if mask.shape != clip.grid.shape:
-        raise JobError(f"`mask` must have the field's shape {clip.grid.shape}, but {path} has {mask.shape}.")
-    if mask.dtype.kind not in "buif" or not (np.isfinite(mask).all() and mask.min() >= 0 and mask.max() <= 1):
+    if not (np.isfinite(mask).all() and mask.min() >= 0 and mask.max() <= 1):
         raise JobError(f"`mask` must hold coverages in 0..1, but {path} holds others.")
     coverage: NDArray[np.float32] = mask.astype(np.float32)
     return coverage

@@ -20,11 +20,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from litho.backend import to_host
 from litho.io.atomic import atomic_path
+from litho.io.npz import array_header, array_values, open_array
 from litho.socs import Kernels
 
 CONTEST_PERIOD_NM = (2048.0, 2048.0)
@@ -119,8 +119,8 @@ class _Archive:
         if len(shape) != rank:
             raise self.refuse(f"{name} must have {rank} axes, but has shape {shape}")
         self._check_size(name, start, shape, dtype.itemsize)
-        with self._archive.open(f"{name}.npy") as member:
-            array = npy.read_array(member, allow_pickle=False)
+        with open_array(self._archive, name) as member:
+            array = array_values(member)
         if not np.isfinite(array).all():
             raise self.refuse(f"{name} holds a value that is not finite")
         return array
@@ -128,10 +128,8 @@ class _Archive:
     def _header(self, name: str) -> tuple[tuple[int, ...], np.dtype[Any], int]:
         """Return an array's shape, dtype and where its values start."""
         try:
-            with self._archive.open(f"{name}.npy") as member:
-                version = npy.read_magic(member)
-                read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-                shape, _, dtype = read(member)
+            with open_array(self._archive, name) as member:
+                shape, dtype = array_header(member)
                 return shape, dtype, member.tell()
         except ValueError as error:
             raise self.refuse(f"{name} is no array in .npy format") from error

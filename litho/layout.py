@@ -16,17 +16,23 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from litho.cells import Flattened, Floats, Layer, LayoutError, Library
+from litho.cells import Floats, Layer, LayoutError, Library, printable
+from litho.crossings import check_crossings
+from litho.flattened import Flattened
 from litho.io.read import read_library
 from litho.polygons import Box, check_inside, merge, simple_outlines
 
 __all__ = ["Layout", "LayoutError", "check_inside", "merge", "parse_layer", "read_layout"]
+
+MAX_SHAPES = 20_000_000
+"""Shapes that are expanded at once, unless told otherwise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +51,8 @@ class Layout:
         the cell that is looked at, with all below it
     repair
         fill polygons that cross themselves by the non-zero rule and leave out those without area
+    max_shapes
+        as many are expanded at once, and no more; the file may stand for any number
     """
 
     name: str
@@ -52,19 +60,20 @@ class Layout:
     hierarchy: Library = field(repr=False)
     top: int
     repair: bool = False
+    max_shapes: int = MAX_SHAPES
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """Every (layer, datatype) that holds a shape."""
-        return tuple(sorted(self.hierarchy.counts[self.top]))
+        return tuple(sorted(self._counts))
 
     def shape_count(self, layer: str | Layer | None = None) -> int:
         """Return the number of shapes on a layer, copies included, before they are merged."""
-        return self.hierarchy.counts[self.top][self._layer(layer)]
+        return self._counts[self._layer(layer)]
 
     def bounds_nm(self, layer: str | Layer | None = None) -> Box:
         """Return x0, y0, x1, y1 of the shapes on a layer, nm."""
-        x0, y0, x1, y1 = self._to_nm(self._flattened[self._layer(layer)].bounds).tolist()
+        x0, y0, x1, y1 = self._to_nm(self.flattened(layer).bounds).tolist()
         return x0, y0, x1, y1
 
     def polygons(self, layer: str | Layer | None = None, window_nm: Box | None = None) -> list[Floats]:
@@ -81,16 +90,55 @@ class Layout:
         -------
         polygons
             each (n, 2) vertices (x, y) in nm, counter-clockwise, the first not repeated
+
+        Raises
+        ------
+        LayoutError
+            when these are more than `max_shapes` of the file's shapes
         """
-        flattened = self._flattened[self._layer(layer)]
-        window = None if window_nm is None else self._to_dbu(_checked_window(window_nm))
-        drawn = flattened.polygons(flattened.bounds if window is None else window)
-        simple = simple_outlines(drawn, self.dbu_nm, self.repair)
-        return [self._to_nm(p) for p in merge(simple, window)]
+        window = None if window_nm is None else self.to_dbu(_checked_window(window_nm))
+        return [self._to_nm(p) for p in merge(self.drawn(layer, window), window)]
+
+    def drawn(self, layer: str | Layer | None = None, window: Floats | None = None) -> list[Floats]:
+        """Return the shapes of a layer that reach into a window, whole and not merged, in database units.
+
+        Parameters
+        ----------
+        layer
+            see `polygons`
+        window
+            (4,) x0, y0, x1, y1 in database units; without it, all are returned
+
+        Returns
+        -------
+        outlines
+            each (n, 2) vertices (x, y), counter-clockwise; none crosses itself
+        """
+        found = list(self.shapes(layer, window))
+        check_crossings(found, self.dbu_nm)
+        return simple_outlines(found, self.dbu_nm, self.repair)
+
+    def shapes(self, layer: str | Layer | None = None, window: Floats | None = None) -> Iterator[Floats]:
+        """Yield the shapes of a layer as the file has them, as `drawn` does, but not checked."""
+        flattened, count = self.flattened(layer), self.shape_count(layer)
+        if window is None and count > self.max_shapes:
+            raise LayoutError(
+                f"`window_nm` must be given for a file of more than {self.max_shapes} shapes on a layer, "
+                f"but {self.name} stands for {as_text(count)}."
+            )
+        yield from flattened.polygons(flattened.bounds if window is None else window, self.max_shapes)
 
     def window(self, window_nm: Box, layer: str | Layer | None = None) -> list[Floats]:
         """Return the merged polygons of a layer inside x0, y0, x1, y1 (nm), as `polygons` does."""
         return self.polygons(layer, window_nm)
+
+    def flattened(self, layer: str | Layer | None = None) -> Flattened:
+        """Return the cells as one layer of them lies in the cell that is looked at."""
+        return self._flattened[self._layer(layer)]
+
+    @cached_property
+    def _counts(self) -> dict[Layer, int]:
+        return self.hierarchy.counts(self.top)
 
     @cached_property
     def _flattened(self) -> dict[Layer, Flattened]:
@@ -111,7 +159,8 @@ class Layout:
         """Convert database units; exact where the result is a whole number of nm."""
         return lengths / self._per_nm
 
-    def _to_dbu(self, lengths_nm: Floats) -> Floats:
+    def to_dbu(self, lengths_nm: Floats) -> Floats:
+        """Convert nm; exact where the result is a whole number of database units that divide a nm."""
         return lengths_nm * self._per_nm
 
     @property
@@ -125,7 +174,7 @@ def read_layout(
     *,
     cell: str | None = None,
     repair: bool = False,
-    max_shapes: int = 20_000_000,
+    max_shapes: int = MAX_SHAPES,
 ) -> Layout:
     """Read a layout file: GDS, OASIS (each also compressed by gzip) or GLP, whichever its first bytes say.
 
@@ -138,22 +187,24 @@ def read_layout(
     repair
         fill polygons that cross themselves and leave out those without area, instead of refusing them
     max_shapes
-        refuse a file that stands for more shapes than this; they are counted, not expanded
+        refuse to expand more shapes at once than this: a file may stand for any number, and windows of it be taken
 
     Raises
     ------
     LayoutError
-        in one sentence, when the file is missing, empty, damaged, no layout, without shapes or too large
+        in one sentence, when the file is missing, empty, damaged, no layout or without shapes
     """
     name = os.fspath(path)
     dbu_nm, library = read_library(Path(path))
     top = _top(library, cell, name)
-    count = sum(library.counts[top].values())
-    if count == 0:
+    if not library.filled[top]:
         raise LayoutError(f"`path` must hold at least one shape, but {name} holds none.")
-    if count > max_shapes:
-        raise LayoutError(f"`path` must stand for at most {max_shapes} shapes, but {name} has {count}.")
-    return Layout(name, dbu_nm, library, top, repair)
+    return Layout(name, dbu_nm, library, top, repair, max_shapes)
+
+
+def as_text(count: int) -> str:
+    """Return a number of shapes for people: a small file may stand for one of thousands of digits."""
+    return str(count) if count < 10**18 else "more than 10^18"
 
 
 def parse_layer(text: str) -> Layer:
@@ -171,9 +222,9 @@ def _top(library: Library, name: str | None, file: str) -> int:
         if not numbers:
             raise LayoutError(f"`cell` must be a cell of {file}, but got {name!r}.")
         return numbers[0]
-    tops = [i for i in library.tops if library.counts[i]] or list(library.tops)
+    tops = [i for i in library.tops if library.filled[i]] or list(library.tops)
     if len(tops) > 1:
-        names = ", ".join(library.cells[i].name for i in tops[:10]) + (", ..." if len(tops) > 10 else "")
+        names = ", ".join(printable(library.cells[i].name) for i in tops[:10]) + (", ..." if len(tops) > 10 else "")
         raise LayoutError(f"`cell` must be one of {names}, because {file} has {len(tops)} top cells.")
     if not tops:
         raise LayoutError(f"`path` must hold at least one shape, but {file} holds none.")

@@ -234,7 +234,10 @@ SAMPLES = {
 
 
 def write_samples(folder: Path) -> None:
-    """Draw every sample into `folder`, on layer 1/0."""
+    """Draw every sample into `folder`, on layer 1/0, and the memory array of `litho.patterns_array`."""
+    from litho.patterns_array import MEMORY_ARRAY, write_memory_array
+
+    write_memory_array(folder / MEMORY_ARRAY)
     for name, sample in SAMPLES.items():
         write = write_gds if name.endswith(".gds") else write_oasis
         write(folder / name, {(1, 0): sample.draw()}, dbu_nm=sample.dbu_nm)

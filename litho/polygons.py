@@ -32,7 +32,7 @@ def merge(polygons: Sequence[Floats], window: Floats | Box | None = None) -> lis
         parts = _boolean(checked, [], "or")
     else:
         x0, y0, x1, y1 = window
-        parts = _boolean(checked, [gdstk.rectangle((x0, y0), (x1, y1))], "and")
+        parts = _boolean(checked, [_countable(np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]))], "and")
     return [np.asarray(part.points) for part in parts]
 
 

@@ -16,8 +16,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from litho.cells import printable
+
 ROUNDS = 20
 """How often a recipe is read again; each round uncovers at least one more mistake."""
+
+MOST_MISTAKES = 200
+"""That are told."""
 
 
 class RecipeError(ValueError):
@@ -51,14 +56,14 @@ def mistakes(data: Mapping[str, Any], read: Callable[[str], Any], right: Mapping
         except ValidationError as error:
             before = as_json(trial)
             found = [entry for entry in error.errors() if not _follows_from_another(entry)]
-            for entry in found:
+            for entry in found[: MOST_MISTAKES - len(lines)]:
                 place = tuple(key for _, key in _places(entry, trial))
                 if not (entry["type"] == "missing" and place in told):  # it was wrong, and taken out
                     lines[_line(entry, trial)] = None
                 told.add(place)
             for entry in found:
                 _repair(trial, entry, right)
-            if as_json(trial) == before:
+            if as_json(trial) == before or len(lines) >= MOST_MISTAKES:
                 break
     return list(lines)
 
@@ -71,7 +76,7 @@ def as_json(data: Mapping[str, Any]) -> str:
 def _line(entry: Any, data: dict[str, Any]) -> str:
     """Return one mistake as a sentence."""
     steps = [key for _, key in _places(entry, data)]
-    name = re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", ".".join(map(str, steps)))
+    name = printable(re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", ".".join(map(str, steps))))
     kind = entry["type"]
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"`{name}` {_unknown(steps[-1])}"

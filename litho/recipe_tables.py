@@ -220,5 +220,6 @@ class OutputTable(Table):
 
 def whole_multiple(length_nm: float, unit_nm: float) -> int:
     """Return how many `unit_nm` make `length_nm`, or 0 if that is no whole number."""
-    count = round(length_nm / unit_nm)
+    ratio = length_nm / unit_nm
+    count = round(ratio) if math.isfinite(ratio) else 0
     return count if math.isclose(count * unit_nm, length_nm, rel_tol=1e-9) else 0

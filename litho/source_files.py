@@ -160,7 +160,7 @@ def _image(file: Path) -> Values:
         raise ValueError(f"`path` must be an image of at most {MAX_PIXELS} pixels, but {file} has {width} x {height}.")
     try:
         values = np.asarray(imread(file, format="png"), dtype=float)
-    except (SyntaxError, EOFError, struct.error, zlib.error, OSError, ValueError) as error:
+    except (SyntaxError, EOFError, struct.error, zlib.error, OSError, ValueError, MemoryError) as error:
         raise ValueError(f"`path` must be an intact PNG image, but {file}: {error}.") from error
     if values.ndim == 3:
         grey, *others = np.moveaxis(values, -1, 0)

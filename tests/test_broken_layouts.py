@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import gzip
 import os
+import signal
+import subprocess
+import sys
+import tracemalloc
 
 import gdstk
 import numpy as np
@@ -95,6 +99,52 @@ def test_a_reader_that_breaks_off_is_a_sentence(tmp_path, monkeypatch):
         read_layout(tmp_path / "a.gds")
 
 
+@pytest.mark.parametrize(
+    "deed, reason",
+    [
+        ("pass", "takes more than the 1 s of processor time that its size allows"),
+        ("os.write(2, b'[GDSTK] Record type TEXT (0x0C) is not supported.\\n' * 1000)", "complains without end"),
+    ],
+)
+def test_a_reader_that_never_ends_is_stopped(deed, reason, tmp_path, monkeypatch):
+    program = tmp_path / "never_ends.py"
+    program.write_text(
+        "import os, resource, sys\n"
+        "resource.setrlimit(resource.RLIMIT_CPU, (int(sys.argv[5]), int(sys.argv[5]) + 1))\n"
+        f"while True:\n    {deed}\n"
+    )
+    monkeypatch.setattr(litho.io.streams, "_PROGRAM", program)
+    monkeypatch.setattr(litho.io.streams, "LEAST_SECONDS", 1)
+    write_gds(tmp_path / "a.gds", {(1, 0): [box(0, 0, 10, 10)]})
+    with pytest.raises(LayoutError, match=reason):
+        read_layout(tmp_path / "a.gds")
+
+
+def test_the_reader_may_use_no_more_than_it_is_given(tmp_path):
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from reader_process import limit\n"
+        "limit(2**30, 1)\n"
+        "import numpy\n"
+        "{}\n"
+    )
+    folder = os.path.dirname(litho.io.streams.__file__)
+    for greed, message in (("bytearray(2**30)", "MemoryError"), ("open('f', 'wb').truncate(2**31)", "too large")):
+        command = [sys.executable, "-c", code.format(greed), folder]
+        found = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+        assert found.returncode and message in found.stderr
+    found = subprocess.run([sys.executable, "-c", code.format("while True: pass"), folder], capture_output=True)
+    assert found.returncode == -signal.SIGXCPU
+
+
+def test_coordinates_that_are_no_whole_numbers_any_more_are_refused(tmp_path):
+    library = one_cell(box(0, 0, 10, 10))
+    library.cells[0].add(gdstk.rectangle((2.0**60, 0), (2.0**60 + 2.0**12, 10), layer=1))
+    library.write_oas(tmp_path / "far.oas")
+    with pytest.raises(LayoutError, match=r"coordinates within \+-2\^53 database units"):
+        read_layout(tmp_path / "far.oas")
+
+
 def test_a_file_that_needs_too_much_memory_is_refused(tmp_path, monkeypatch):
     angles = np.linspace(0, 2 * np.pi, 400_000, endpoint=False)
     library = one_cell(np.rint(1e6 * np.stack([np.cos(angles), np.sin(angles)], axis=1)))
@@ -109,6 +159,14 @@ def test_a_compressed_file_that_expands_without_end_is_refused(tmp_path, monkeyp
     monkeypatch.setattr(litho.io.read, "LARGEST_BYTES", 2**22)
     (tmp_path / "bomb.gz").write_bytes(gzip.compress(bytes(2**24)))
     with pytest.raises(LayoutError, match="expand to at most 4194304 bytes"):
+        read_layout(tmp_path / "bomb.gz")
+
+
+def test_a_compressed_file_that_expands_a_thousandfold_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(litho.io.read, "FREE_BYTES", 2**20)
+    content = gzip.compress(bytes(2**24))
+    (tmp_path / "bomb.gz").write_bytes(content)
+    with pytest.raises(LayoutError, match=f"expand to at most {max(2**20, 200 * len(content))} bytes"):
         read_layout(tmp_path / "bomb.gz")
 
 
@@ -141,6 +199,24 @@ def test_too_deep_nesting_is_refused(save):
         cell = parent
     with pytest.raises(LayoutError, match="at most 200 levels deep, but got 1500"):
         read_layout(save(library))
+
+
+def test_many_cells_over_many_layers_are_counted_in_little_memory(tmp_path):
+    """Ten thousand cells, each with 5000 layers below it: 5 * 10^7 pairs, of which none is written down."""
+    library = gdstk.Library(**NM)
+    leaf = library.new_cell("LEAF")
+    leaf.add(*(gdstk.rectangle((0, 0), (9, 9), layer=n) for n in range(5000)))
+    top = library.new_cell("TOP")
+    for n in range(10_000):
+        cell = library.new_cell(f"C{n}")
+        cell.add(gdstk.Reference(leaf, (20 * n, 0)))
+        top.add(gdstk.Reference(cell))
+    library.write_gds(tmp_path / "a.gds")
+    tracemalloc.start()
+    layout = read_layout(tmp_path / "a.gds")
+    assert len(layout.layers) == 5000 and layout.shape_count("17/0") == 10_000
+    assert tracemalloc.get_traced_memory()[1] < 10**8
+    tracemalloc.stop()
 
 
 def test_a_reference_to_a_missing_cell_is_refused(tmp_path):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import tracemalloc
+import zipfile
+
 import gdstk
 import numpy as np
 import pytest
 
+import litho.io.glp
 from litho.io import CURVE_PROPERTY, atomic_path, write_gds, write_oasis
+from litho.io.npz import read_npz_array
 from litho.layout import LayoutError, merge, read_layout
 from litho.raster import polygon_area_nm2
 
@@ -173,6 +178,9 @@ def test_glp_units_are_heeded(tmp_path):
         ("PGON N M1 0 0 10 0", "at least 3 vertices, but got 2"),
         ("CIRCLE N M1 0 0 10", "it begins with none of"),
         ("RECT N V1 0 0 10 10", "two layers have one number"),
+        ("RECT N M1234567890 0 0 10 10", "a layer's number has more than 9 digits"),
+        ("RECT N M1 0 0 10 1e300", r"a coordinate lies beyond \+-2\^53"),
+        ("EQUIV 1 0 MICRON +X,+Y", "the unit is not positive"),
     ],
 )
 def test_glp_mistakes_are_named_by_their_line(line, reason, tmp_path):
@@ -183,6 +191,42 @@ def test_glp_mistakes_are_named_by_their_line(line, reason, tmp_path):
 def test_a_glp_rectangle_of_no_width_is_refused(tmp_path):
     with pytest.raises(LayoutError, match="must have an area"):
         read_layout(glp(tmp_path, "RECT N M1 5 5 0 10")).polygons()
+
+
+def test_a_glp_file_too_large_for_a_clip_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(litho.io.glp, "LARGEST_BYTES", 100)
+    with pytest.raises(LayoutError, match="must be a GLP file of at most 100 bytes"):
+        read_layout(glp(tmp_path, "RECT N M1 0 0 10 10"))
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_an_array_of_an_archive_is_read_if_it_fits(save, tmp_path):
+    save(tmp_path / "a.npz", mask=np.eye(4), other=np.array(["a"]))
+    np.testing.assert_array_equal(read_npz_array(tmp_path / "a.npz", "mask", (4, 4)), np.eye(4))
+    with pytest.raises(ValueError, match=r"`mask` must be numbers of the field's shape \(5, 4\), but .* has \(4, 4\)"):
+        read_npz_array(tmp_path / "a.npz", "mask", (5, 4))
+    with pytest.raises(ValueError, match=r"`other` must be numbers"):
+        read_npz_array(tmp_path / "a.npz", "other", (1,))
+    with pytest.raises(ValueError, match=r"must be an \.npz file with an array `none`"):
+        read_npz_array(tmp_path / "a.npz", "none", (4, 4))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_archive_that_numpy_did_not_write_is_refused(method, tmp_path):
+    np.savez(tmp_path / "a.npz", mask=np.eye(4))
+    with zipfile.ZipFile(tmp_path / "a.npz") as source, zipfile.ZipFile(tmp_path / "b.npz", "w", method) as made:
+        made.writestr("mask.npy", source.read("mask.npy"))
+    with pytest.raises(ValueError, match=r"must be an \.npz file"):
+        read_npz_array(tmp_path / "b.npz", "mask", (4, 4))
+
+
+def test_an_archive_that_expands_a_thousandfold_is_not_expanded(tmp_path):
+    np.savez_compressed(tmp_path / "bomb.npz", mask=np.zeros((8000, 8000)))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"has \(8000, 8000\)"):
+        read_npz_array(tmp_path / "bomb.npz", "mask", (4, 4))
+    assert tracemalloc.get_traced_memory()[1] < 2**22
+    tracemalloc.stop()
 
 
 @pytest.mark.data

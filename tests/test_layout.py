@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import os
+import time
 import warnings
 
 import gdstk
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from layout_cells import NM, box, one_cell, random_hierarchy
 
+from litho.crossings import crossings_of
 from litho.grid import Grid
 from litho.io import write_gds
 from litho.layout import LayoutError, check_inside, merge, parse_layer, read_layout
@@ -133,14 +135,16 @@ def arrays_in_arrays(levels):
     return library
 
 
-def test_a_file_that_stands_for_too_many_shapes_is_refused_with_their_number(save):
-    path = save(arrays_in_arrays(4))
-    with pytest.raises(LayoutError, match=r"at most 20000000 shapes, but .* has 10000000000000000\."):
-        read_layout(path)
+def test_more_shapes_than_can_be_expanded_are_refused_with_their_number(save):
+    layout = read_layout(save(arrays_in_arrays(4)))
+    with pytest.raises(LayoutError, match=r"more than 20000000 shapes on a layer, but .* stands for 1(0{16})\."):
+        layout.polygons()
+    with pytest.raises(LayoutError, match=r"must show at most 20000000 shapes"):
+        layout.window((0, 0, 10**6, 10**6))
 
 
 def test_a_window_of_a_huge_array_visits_only_what_it_shows(save):
-    layout = read_layout(save(arrays_in_arrays(3)), max_shapes=10**12)
+    layout = read_layout(save(arrays_in_arrays(3)), max_shapes=100)
     assert layout.shape_count() == 10**12
     assert layout.bounds_nm() == (0, 0, 19_999_990, 19_999_990)
     seen = layout.window((10_000_005, 5_000_000, 10_000_105, 5_000_100))
@@ -154,8 +158,37 @@ def test_repeated_polygons_are_counted(tmp_path):
     library.new_cell("TOP").add(square)
     library.write_oas(tmp_path / "repeated.oas")
     assert os.path.getsize(tmp_path / "repeated.oas") < 1000
-    with pytest.raises(LayoutError, match=r"has 10000000000\."):
-        read_layout(tmp_path / "repeated.oas")
+    layout = read_layout(tmp_path / "repeated.oas")
+    assert layout.shape_count() == 10**10
+    assert len(layout.window((1000, 1000, 1005, 1005))) == 9
+
+
+@pytest.mark.parametrize("copies", [3, 2000])
+def test_polygons_repeated_at_places_of_their_own_are_copied(copies, tmp_path, rng):
+    """Few copies are copied when the file is read, many stay a placement."""
+    offsets = rng.permutation(4 * copies)[: copies - 1] * 30 + 30
+    library = gdstk.Library(**NM)
+    corner = gdstk.Polygon([(0, 0), (20, 0), (20, 8), (7, 8), (7, 15), (0, 15)], 1)
+    corner.repetition = gdstk.Repetition(x_offsets=offsets.tolist())
+    library.new_cell("TOP").add(corner)
+    library.write_oas(tmp_path / "repeated.oas")
+    layout = read_layout(tmp_path / "repeated.oas")
+    assert layout.shape_count() == copies
+    assert {p.min(0)[0] for p in layout.polygons()} == {0, *offsets.tolist()}
+    assert area(layout.polygons()) == copies * (20 * 8 + 7 * 7)
+
+
+def test_cells_that_are_placed_alike_are_one_placement(save):
+    library = gdstk.Library(**NM)
+    cell, top = library.new_cell("C"), library.new_cell("TOP")
+    cell.add(gdstk.rectangle((0, 0), (20, 10), layer=1))
+    places = [(100 * i, 70 * j) for i in range(30) for j in range(20)]
+    top.add(*(gdstk.Reference(cell, place) for place in places))
+    top.add(*(gdstk.Reference(cell, (x, -9000 + y), rotation=np.pi / 2) for x, y in places))
+    layout = read_layout(save(library))
+    placements = layout.hierarchy.cells[layout.top].placements
+    assert sorted(p.copies for p in placements) == [600, 600]
+    assert len(layout.polygons()) == 1200 and area(layout.polygons()) == 1200 * 200
 
 
 def test_paths_become_polygons(save):
@@ -221,6 +254,44 @@ def test_a_polygon_without_area_is_refused_or_left_out(tmp_path):
     assert area(read_layout(tmp_path / "flat.gds", repair=True).polygons()) == 100
 
 
+def zigzag(count, rng):
+    points = rng.integers(0, 100_000, (count, 2)).astype(float)
+    points[:, 0] = 100_000 * (np.arange(count) % 2)
+    return points
+
+
+def test_edges_that_cross_are_counted(rng):
+    polygons = [zigzag(40, rng), box(500, 500, 60_000, 700), rng.integers(0, 99_999, (9, 2)).astype(float)]
+    edges = [(p[k - 1], p[k]) for p in polygons for k in range(len(p))]
+
+    def left(a, b, c):
+        return np.sign(np.linalg.det(np.array([b - a, c - a])))
+
+    pairs = itertools.combinations(edges, 2)
+    found = sum(left(*e, f[0]) * left(*e, f[1]) < 0 and left(*f, e[0]) * left(*f, e[1]) < 0 for e, f in pairs)
+    assert crossings_of(polygons) == pytest.approx(found) and found > 100
+    assert crossings_of([box(10 * k, 0, 10 * k + 10, 9) for k in range(50)]) == 0
+
+
+def test_so_many_crossings_are_estimated():
+    across = [box(-500, 1000 * k, 10**6, 1000 * k + 300) for k in range(200)]
+    upright = [p[:, ::-1] for p in across]
+    assert crossings_of(across + upright) == pytest.approx(4 * 200**2, rel=0.05)
+
+
+@pytest.mark.parametrize("repair", [False, True])
+def test_shapes_that_cross_a_million_times_are_refused_at_once(repair, tmp_path, rng):
+    """Merging them would take minutes, from a file of seven kilobytes."""
+    one_cell(zigzag(2000, rng)).write_oas(tmp_path / "a.oas")
+    crossing = [np.array([(x, 0), (x + 50, 0), (y + 50, 10**5), (y, 10**5)]) for x, y in 10**5 * rng.random((900, 2))]
+    one_cell(*crossing).write_oas(tmp_path / "b.oas")
+    for name in ("a.oas", "b.oas"):
+        start = time.process_time()
+        with pytest.raises(LayoutError, match=r"not cross each other or themselves more than 100000 times, but from"):
+            read_layout(tmp_path / name, repair=repair).window((0, 0, 10**5, 10**5))
+        assert time.process_time() - start < 1
+
+
 def test_a_path_of_no_width_has_no_area(save):
     library = one_cell(box(0, 0, 10, 10))
     library.cells[0].add(gdstk.FlexPath([(20, 0), (90, 0)], 0, layer=1, simple_path=True))
@@ -244,6 +315,12 @@ def test_polygons_beyond_the_field_are_refused():
 def test_coordinates_that_cannot_be_counted_are_refused(bad):
     with pytest.raises(LayoutError, match="Coordinates must be numbers within"):
         merge([box(0, 0, bad, 1)])
+
+
+@pytest.mark.parametrize("window", [(2.0**50, 0, 2.0**50 + 9, 9), (0, 0, 1, np.nan), (-np.inf, 0, 1, 1)])
+def test_a_window_that_cannot_be_counted_is_refused(window):
+    with pytest.raises(LayoutError, match="Coordinates must be numbers within"):
+        merge([], window)
 
 
 def test_a_hole_that_gets_lost_is_an_error(monkeypatch):

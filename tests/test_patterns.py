@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import gdstk
+import numpy as np
 import pytest
 
 from litho.layout import read_layout
-from litho.patterns import SAMPLES, drawn, write_samples
+from litho.patterns import SAMPLES, drawn, moved, write_samples
+from litho.patterns_array import BIT_NM, BITS, MEMORY_ARRAY, bit, write_memory_array
 from litho.raster import polygon_area_nm2
 
 MASKS = Path(__file__).resolve().parents[1] / "masks"
@@ -65,7 +67,48 @@ def test_no_width_and_no_space_is_below_45_nm(name):
 def test_the_readme_tells_what_each_sample_is_for():
     text = (MASKS / "README.md").read_text()
     assert [name for name in SAMPLES if f"`{name}`" not in text] == []
-    assert {p.name for p in MASKS.iterdir()} == {*SAMPLES, "README.md"}
+    assert f"`{MEMORY_ARRAY}`" in text and f"{BITS[0] * BITS[1]:,} bits" in text
+    assert f"{(MASKS / MEMORY_ARRAY).stat().st_size} bytes" in text
+    assert {p.name for p in MASKS.iterdir()} == {*SAMPLES, MEMORY_ARRAY, "README.md"}
+
+
+def test_the_memory_array_is_what_the_program_draws_and_has_its_bits(redrawn):
+    committed, now = read_layout(MASKS / MEMORY_ARRAY), read_layout(redrawn / MEMORY_ARRAY)
+    assert committed.dbu_nm == now.dbu_nm == 1 and committed.layers == ((1, 0),)
+    assert BITS[0] * BITS[1] >= 10**5
+    assert committed.shape_count() == BITS[0] * BITS[1] * len(bit()) == now.shape_count()
+    assert committed.bounds_nm() == (0, 0, BITS[0] * BIT_NM[0], BITS[1] * BIT_NM[1])
+    window = (0, 0, 4 * BIT_NM[0], 4 * BIT_NM[1])
+    assert difference(committed.window(window), now.window(window)) == 0
+
+
+def test_every_block_of_the_memory_array_is_four_mirrored_bits():
+    layout, (width, height) = read_layout(MASKS / MEMORY_ARRAY), BIT_NM
+    flipped = np.array([-1.0, 1.0])
+    mirrored = moved([p * flipped for p in bit()], 2 * width, 0)
+    four = [q for p in (*bit(), *mirrored) for q in (p, p * np.array([1.0, -1.0]) + np.array([0, 2 * height]))]
+    for column, row in ((0, 0), (37, 101), (159, 159)):
+        x, y = 2 * width * column, 2 * height * row
+        seen = layout.window((x, y, x + 2 * width, y + 2 * height))
+        assert difference(moved(seen, -x, -y), four) == 0
+        assert area(seen) == 4 * area(bit())
+
+
+def test_the_memory_array_keeps_its_rules_where_bits_meet():
+    """Widths and spaces inside bits, over their borders, and at the array's edge."""
+    edge = read_layout(MASKS / MEMORY_ARRAY).window((-500, -500, 4 * BIT_NM[0], 4 * BIT_NM[1]))
+    outlines = as_gdstk(edge)
+    half = SMALLEST_NM / 2 - 0.1
+    for first in (-half, half):
+        there = gdstk.offset(outlines, first, join="miter", tolerance=10, use_union=True)
+        back = gdstk.offset(there, -first, join="miter", tolerance=10, use_union=True)
+        assert sum(p.area() for p in gdstk.boolean(back, outlines, "xor", 1e-6)) < 1
+
+
+@pytest.mark.parametrize("bits", [(3, 4), (0, 4)])
+def test_bits_come_in_pairs(bits, tmp_path):
+    with pytest.raises(ValueError, match="`bits` must be even counts"):
+        write_memory_array(tmp_path / "a.oas", bits)
 
 
 def test_a_drawing_is_merged_and_stands_upright():

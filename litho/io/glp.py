@@ -13,7 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from litho.cells import Cell, Floats, Layer, LayoutError, Library, Shapes
+from litho.cells import Cell, Floats, Layer, LayoutError, Library, Shapes, printable
+
+LARGEST_BYTES = 2**24
+"""A file larger than this is refused; clips have some thousand."""
+
+FARTHEST = 2.0**53
+"""As far as coordinates may lie, in database units."""
 
 KEYWORDS = {"BEGIN", "EQUIV", "CNAME", "LEVEL", "CELL", "RECT", "PGON", "ENDMSG"}
 
@@ -28,6 +34,8 @@ def read_glp(path: Path, name: str) -> tuple[float, Library]:
     LayoutError
         naming the line that cannot be read
     """
+    if path.stat().st_size > LARGEST_BYTES:
+        raise LayoutError(f"`path` must be a GLP file of at most {LARGEST_BYTES} bytes, but {name} is larger.")
     dbu_nm, layers, names = 1.0, {}, {}  # type: float, dict[Layer, list[Floats]], dict[Layer, str]
     for number, line in enumerate(path.read_text(encoding="ascii", errors="replace").splitlines(), 1):
         words = line.split()
@@ -42,7 +50,7 @@ def read_glp(path: Path, name: str) -> tuple[float, Library]:
                 layers.setdefault(layer, []).append(_SHAPES[words[0]]([float(w) for w in words[3:]]))
         except (ValueError, IndexError) as error:
             raise LayoutError(f"`path` must be an intact GLP file, but {name}, line {number}: {error}.") from error
-    return dbu_nm, Library((Cell(path.stem, {layer: _packed(ps) for layer, ps in layers.items()}),))
+    return dbu_nm, Library((Cell(Path(name).stem, {layer: _packed(ps) for layer, ps in layers.items()}),))
 
 
 def _refuse_unless(condition: bool, reason: str) -> None:
@@ -51,14 +59,16 @@ def _refuse_unless(condition: bool, reason: str) -> None:
 
 
 def _unit_nm(words: list[str]) -> float:
-    _refuse_unless(words[3] == "MICRON", f"the unit is {words[3]} instead of MICRON")
-    unit_nm = 1000 * float(words[1]) / float(words[2])
+    _refuse_unless(words[3] == "MICRON", f"the unit is {printable(words[3])} instead of MICRON")
+    length, count = float(words[1]), float(words[2])
+    unit_nm = 1000 * length / count if count else np.nan
     _refuse_unless(0 < unit_nm < np.inf, "the unit is not positive")
     return unit_nm
 
 
 def _layer_number(name: str) -> Layer:
     digits = name[len(name.rstrip("0123456789")) :]
+    _refuse_unless(len(digits) < 10, "a layer's number has more than 9 digits")
     return int(digits or 0), 0
 
 
@@ -77,6 +87,7 @@ def _polygon(numbers: list[float]) -> Floats:
 def _finite(points: list[tuple[float, float]]) -> Floats:
     polygon = np.array(points)
     _refuse_unless(bool(np.isfinite(polygon).all()), "a coordinate is not a finite number")
+    _refuse_unless(bool(np.abs(polygon).max() <= FARTHEST), "a coordinate lies beyond +-2^53")
     return polygon
 
 

@@ -13,7 +13,11 @@ from litho.cells import LayoutError, Library
 from litho.io.glp import KEYWORDS, read_glp
 from litho.io.streams import GDS_MAGIC, OASIS_MAGIC, read_stream
 
-LARGEST_BYTES = 2**32  # that a compressed file may expand to
+LARGEST_BYTES = 2**32
+"""A compressed file may expand to no more."""
+
+FREE_BYTES, LARGEST_RATIO = 2**26, 200
+"""Nor, beyond the first of these, to more than that many times its size: layouts are compressed 5- to 50-fold."""
 
 
 def read_library(path: Path) -> tuple[float, Library]:
@@ -24,7 +28,7 @@ def read_library(path: Path) -> tuple[float, Library]:
     Raises
     ------
     LayoutError
-        when the file is missing, empty, damaged, of another kind, or expands to more than `LARGEST_BYTES`
+        when the file is missing, empty, damaged, of another kind, or expands too far
     """
     if not path.is_file():
         raise LayoutError(f"`path` must be a layout file, but {path} is {'no file' if path.exists() else 'missing'}.")
@@ -58,17 +62,18 @@ def _plain(path: Path) -> Iterator[Path]:
         yield path
         return
     with tempfile.TemporaryDirectory() as folder:
-        plain = Path(folder) / path.stem
+        plain = Path(folder) / "plain"  # not a name that a file chooses
         _expand(path, plain)
         yield plain
 
 
 def _expand(path: Path, plain: Path) -> None:
+    largest = min(LARGEST_BYTES, max(FREE_BYTES, LARGEST_RATIO * path.stat().st_size))
     try:
         with gzip.open(path) as source, plain.open("wb") as target:
             while block := source.read(1 << 20):
                 target.write(block)
-                if target.tell() > LARGEST_BYTES:
-                    raise LayoutError(f"`path` must expand to at most {LARGEST_BYTES} bytes, but {path} exceeds that.")
+                if target.tell() > largest:
+                    raise LayoutError(f"`path` must expand to at most {largest} bytes, but {path} exceeds that.")
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise LayoutError(f"`path` must be an intact gzip file, but {path} is not: {error}.") from error
