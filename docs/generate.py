@@ -21,6 +21,7 @@ from pydantic import BaseModel
 
 import litho
 from litho import config, recipe_optics, recipe_sources, recipe_tables, recipe_verify
+from litho.chip.chip_settings import ChipSettings
 from litho.edge_area import AreaSettings
 from litho.edge_opc import StepSettings
 from litho.fragments import FragmentSettings
@@ -75,6 +76,7 @@ TABLES = (
     ("[opc.area]", AreaSettings, ()),
     ("[opc.srafs]", SrafSettings, ()),
     ("[opc.srafs.rules]", SrafRules, ()),
+    ("[chip]", ChipSettings, ()),
     ("[smo]", SmoSettings, ()),
     ("[smo.limits]", SourceLimits, ()),
     ("[probes]", recipe_tables.ProbeTable, ()),

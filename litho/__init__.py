@@ -6,11 +6,14 @@ that order. A module imports from its own row and those above it only.
 
 foundation
     `backend` which library holds the data; `grid` positions; `fourier` one convention, pixels <-> lens band;
-    `quadrature` Gauss sums; `check` dot and gradient tests; `resources` where data lies
+    `quadrature` Gauss sums; `check` dot and gradient tests; `resources` where data lies; `cuda` compiles and launches
+    what lies in `kernels/`, `band_kernels` and `step_kernels` some of it, `cuda_graph` whole steps; `matrix_dft` a
+    pruned transform as `matrix_products`, where `dft_cost` says so
 geometry
-    `layout` polygons of a file; `polygons` merging; `outlines` regions and holes; `mask_bias` moved edges, round
-    corners; `io` GDS, OASIS, GLP; `raster` exact coverage; `patterns` samples; `rule_set` what a mask shop asks for,
-    measured on `outline_pieces` and `outline_regions` by `facing` stretches and the `disc_residue`
+    `layout` polygons of a file, `flattened` where they are looked at, by a `box_index`; `polygons` merging, `crossings`
+    how many; `outlines` regions and holes; `mask_bias` moved edges, round corners; `io` GDS, OASIS, GLP; `raster` exact
+    coverage; `patterns` and `patterns_array` samples; `rule_set` what a mask shop asks for, measured on
+    `outline_pieces` and `outline_regions` by `facing` stretches and the `disc_residue`
 optics
     `source` with its `source_shapes`, `source_maps` and `source_files`; `pupil` the lens, with `zernike` and
     `pupil_maps`; `focus` blur and flare; `vector` polarisation
@@ -18,26 +21,26 @@ films
     `film_waves` plane waves in layers; `films` fields, energy and depth means; `film_curves` standing waves, swing
     curves, coatings; `depth_modes` means over depth at the cost of a few depths; `euv_mirror` the Mo/Si mirror
 mask
-    `mask` coverage to transmission; `mask_layers` phase masks; `thick_mask` edge strips; `euv` shadows;
-    `mask_spectrum` the exact spectrum of each, `polygon_spectrum` of polygons with its derivative in every vertex
+    `mask` coverage to transmission; `mask_layers` phase masks; `thick_mask` edge strips; `euv` shadows; `mask_spectrum`
+    the exact spectrum of each, `polygon_spectrum` of polygons with its derivative in every vertex
 image
     `shifted_pupils` what the lens passes for each source point; `source_weights` their light, `source_spacing` how
     many; `abbe` slow and obvious reference, with gradients; `tcc` coherent kernels, from `tcc_blocks` by `parity`;
     `socs` fast image; `image` an image known everywhere; `image_error` what it may be wrong by, at `probes`;
     `kernel_files` kernels in files; `source_space` sources that can be made, `source_images` what each part images
 process
-    `resist` threshold; `variable_threshold`; `process` corners of dose and focus; `exposure` Dill; `diffusion`;
-    `bake` reaction and diffusion; `development` rates
+    `resist` threshold; `variable_threshold`; `process` corners of dose and focus; `exposure` Dill; `diffusion`; `bake`
+    reaction and diffusion; `development` rates
 inverse
-    `losses` what is punished; `model` the chain and its reverse, `band_print` from the lens band on; `parametrize`
+    `losses` what is punished; `model` the chain and its reverse, `print_loss` its end in one pass; `parametrize`
     variables to mask; `optimize` batched L-BFGS; `pixel_ilt` coarse to fine; `level_set_ilt` moves edges, with
     `level_set`, `signed_distance`, `level_set_steps` and `nucleation`; `smo` source and mask together
 verify
-    `metrics` L2, PV band, EPE; `contour` sub-pixel outlines; `curves` closed splines; `shots` rectangle counts;
-    `cutline` CD and NILS on a `line_profile`; `band_image` what they measure; `edge_placement`; `local_widths`;
-    `meef`; `process_window`, `placement_window` and `window_fit`; `printability` side lobes; `hotspots`; `front`,
-    `resist_profile` and `etch` after exposure; `shot_noise` photons, `roughness`, `failures`, `rare_failures`, and
-    `stochastics` of them
+    `metrics` L2, PV band, EPE; `contour` sub-pixel outlines, `gpu_geometry` what of it runs on a GPU; `curves` closed
+    splines; `shots` rectangle counts; `cutline` CD and NILS on a `line_profile`; `band_image` what they measure;
+    `edge_placement`; `local_widths`; `meef`; `process_window`, `placement_window` and `window_fit`; `printability` side
+    lobes; `hotspots`; `front`, `resist_profile` and `etch` after exposure; `shot_noise` photons, `roughness`,
+    `failures`, `rare_failures`, and `stochastics` of them
 rules
     `mask_rules` checks, with `outline_radius` and `rule_report`, and `rule_repair` mends; `spline_ilt` refines curves,
     with `spline_mask`, `curve_penalties` and `curve_checks`; `fracture` into `rectangles`, `trapezoids` or overlapping
@@ -47,11 +50,13 @@ opc
     `edge_opc` steps at sites, `edge_area` on the whole print; `rule_opc` biases and serifs; `move_limits` mask rules;
     `srafs`; `edge_masks` all of it, by `opc_settings`
 edges
-    `config`, `recipe_tables`, `recipe_sources`, `recipe_optics` and `recipe_verify` recipes; `job` what is read;
-    `flow` from a job to each `result`; `exact_images` and `metrology` of a clip, with masks of `given_masks`;
-    `outputs` and `markers` files; `pictures`, `window_pictures`, `verify_pictures` in one `plot_style`; `report`;
-    `spline_flow`, `opc_flow` and `smo_flow` by other methods; `cli`, `bench`, `opc_command`, `smo_command` and
-    `fracture_command` commands
+    `config`, `recipe_tables`, `recipe_sources`, `recipe_optics` and `recipe_verify` recipes; `job` what is read; `flow`
+    from a job to each `result`; `exact_images` and `metrology` of a clip, with masks of `given_masks`; `outputs` and
+    `markers` files; `pictures`, `window_pictures`, `verify_pictures` in one `plot_style`; `report`; `spline_flow`,
+    `opc_flow` and `smo_flow` by other methods; `cli`, `bench`, `opc_command`, `smo_command`, `fracture_command` and
+    `chip_command` commands; `benchmark` speed and energy, of all ways to compute
+chips
+    `chip` whole layouts: tiles, what joins them, who computes them, and how nothing is lost
 """
 
 from __future__ import annotations

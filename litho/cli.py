@@ -1,7 +1,8 @@
 """The command line. What computes is imported inside the commands, so that help appears at once.
 
-Exit codes: 0 done; 1 a limit of `litho verify` is broken; 2 wrong input, said in one sentence on stderr; 130 stopped by
-Ctrl-C (once: the best masks so far are written; twice: nothing is).
+Exit codes: 0 done; 1 a limit of `litho verify` is broken; 2 wrong input, said in one sentence on stderr; 3 a whole
+layout is done but for tiles that were set aside; 130 stopped by Ctrl-C (once: the best masks so far are written; twice:
+nothing is; what `litho chip` finished is kept).
 """
 
 from __future__ import annotations
@@ -211,6 +212,67 @@ def fracture(
     with told_in_one_sentence():
         settings = FractureSettings(tolerance_nm)
     raise typer.Exit(run_fracture(mask, method, out, layer=layer, settings=settings))
+
+
+@app.command()
+def chip(
+    layout: Annotated[Path, typer.Argument(metavar="LAYOUT", help="GDS or OASIS file, also as .gz.")],
+    layer: LayerName = None,
+    recipe: RecipeName = "chip",
+    out: Annotated[Path, typer.Option("--out", help="Folder for results.")] = Path("out"),
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="Processes of this machine; one per core if left out.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", help="Running Dask scheduler, such as tls://10.0.0.7:8786.")
+    ] = None,
+    gpus: Annotated[
+        str | None, typer.Option("--gpus", help="One worker per GPU: all, or as CUDA_VISIBLE_DEVICES names them.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that the folder holds.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, and stop.")] = False,
+    verify: Annotated[
+        Path | None, typer.Option("--verify", metavar="MASK", help="Measure this mask instead of making one.")
+    ] = None,
+    mask_layer: MaskLayer = None,
+    cell: Annotated[str | None, typer.Option("--cell", help="Needed if a file has several top cells.")] = None,
+    window: Window = None,
+    repair: Repair = False,
+    tls_ca: Annotated[Path | None, typer.Option("--tls-ca", help="Certificate (PEM) of who signs.")] = None,
+    tls_cert: Annotated[Path | None, typer.Option("--tls-cert", help="Own certificate (PEM).")] = None,
+    tls_key: Annotated[Path | None, typer.Option("--tls-key", help="Its private key (PEM).")] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Talk to schedulers on other hosts without certificates.")
+    ] = False,
+) -> None:
+    """Correct a whole layout tile by tile, on many cores, GPUs or hosts; or measure a mask over all of it.
+
+    What is finished is kept: --resume goes on after any end. The exit code is 0 if all is done, 1 if --verify finds a
+    broken limit, 3 if tiles were set aside, and 130 after Ctrl-C.
+    """
+    from litho.chip_command import ChipRequest, run_chip
+
+    request = ChipRequest(
+        layout,
+        layer=layer,
+        recipe=recipe,
+        out=out,
+        workers=workers,
+        scheduler=scheduler,
+        gpus=gpus,
+        resume=resume,
+        dry_run=dry_run,
+        cell=cell,
+        window=window,
+        repair=repair,
+        tls_ca=tls_ca,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        insecure=insecure,
+        verify=verify,
+        mask_layer=mask_layer,
+    )
+    raise typer.Exit(run_chip(request))
 
 
 @app.command()

@@ -94,6 +94,12 @@ def run_ilt(request: Request) -> int:
 
 def run_simulate(request: Request, masks: Sequence[Path], mask_layer: str | None, cuts: Sequence[str] = ()) -> int:
     """Simulate masks as they are, measure them on cut lines, write their folders, and return the exit code."""
+    from litho.chip_command import larger_than_a_field, run_whole_simulate
+
+    with told_in_one_sentence():
+        by_tiles = larger_than_a_field(request)
+    if by_tiles and not cuts:
+        return run_whole_simulate(request, masks, mask_layer)
     with told_in_one_sentence():
         job, device = request.prepare(cuts)
         given = given_masks(masks, job, mask_layer)
@@ -113,6 +119,12 @@ def run_simulate(request: Request, masks: Sequence[Path], mask_layer: str | None
 
 def run_verify(request: Request, masks: Sequence[Path], mask_layer: str | None) -> int:
     """Check masks and what they print against the limits of the recipe, write folders, and return the exit code."""
+    from litho.chip_command import larger_than_a_field, run_whole_verify
+
+    with told_in_one_sentence():
+        by_tiles = larger_than_a_field(request)
+    if by_tiles:
+        return run_whole_verify(request, masks, mask_layer)
     with told_in_one_sentence():
         job, device = request.prepare()
         given = given_masks(masks, job, mask_layer)

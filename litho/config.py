@@ -19,6 +19,7 @@ from typing import Any, Literal
 import tomli_w
 from pydantic import BaseModel, ValidationError, model_validator
 
+from litho.chip.chip_settings import ChipSettings
 from litho.level_set_ilt import LevelSetSettings, LevelSetStage
 from litho.metrics import EpeRule
 from litho.nucleation import Seeding
@@ -50,6 +51,9 @@ __all__ = ["Recipe", "RecipeError", "load_recipe", "read_recipe"]
 LARGEST_BYTES = 2**20
 """A recipe file larger than this is refused."""
 
+DEEPEST, MOST_VALUES = 20, 200_000
+"""Tables in tables, and values at one depth, that a recipe may have."""
+
 
 class Recipe(Table):
     """How a layout becomes a mask, or how a mask is simulated.
@@ -66,6 +70,8 @@ class Recipe(Table):
         see their classes
     ilt, level_set, spline, opc, smo
         settings of each method, see their classes
+    chip
+        how `litho chip` cuts a layout into tiles, see `litho.chip.chip_settings.ChipSettings`
     optics, kernels
         our own kernels, or those of a file: exactly one of the two
     """
@@ -84,6 +90,7 @@ class Recipe(Table):
     spline: SplineSettings = SplineSettings()
     opc: OpcSettings = OpcSettings()
     smo: SmoSettings = SmoSettings()
+    chip: ChipSettings = ChipSettings()
     probes: ProbeTable = ProbeTable()
     epe: EpeRule = EpeRule()
     output: OutputTable = OutputTable()
@@ -150,16 +157,34 @@ def load_recipe(name: str) -> Recipe:
 
 def read_recipe(text: str, name: str = "recipe") -> Recipe:
     """Return the recipe that TOML text describes; `name` is for messages."""
-    try:
-        data = _with_base(tomllib.loads(text), name)
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"`recipe` must be TOML, but {name} is not: {error}.") from error
+    data = _with_base(_parsed(text, name), name)
     try:
         return Recipe.model_validate_json(as_json(data))
     except ValidationError:
         lines = mistakes(data, Recipe.model_validate_json, _right())
     count = "one mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
     raise RecipeError("\n".join([f"`recipe` must be free of mistakes, but {name} has {count}:", *lines]))
+
+
+def _parsed(text: str, name: str) -> dict[str, Any]:
+    """Return what TOML holds, if it is no more than a recipe can be."""
+    try:
+        data = tomllib.loads(text)
+    except RecursionError as error:
+        raise RecipeError(f"`recipe` must be nested at most {DEEPEST} deep, but {name} is nested deeper.") from error
+    except ValueError as error:  # a number of too many digits, too
+        raise RecipeError(f"`recipe` must be TOML, but {name} is not: {error}.") from error
+    level: list[Any] = [data]
+    for _ in range(DEEPEST):
+        level = [v for part in level for v in (part.values() if isinstance(part, dict) else part)]
+        if len(level) > MOST_VALUES:
+            raise RecipeError(f"`recipe` must hold at most {MOST_VALUES} values, but {name} holds more.")
+        if any(isinstance(v, int) and abs(v) >= 2**63 for v in level):
+            raise RecipeError(f"`recipe` must hold whole numbers of at most 64 bits, but {name} holds a longer one.")
+        level = [v for v in level if isinstance(v, dict | list)]
+    if level:
+        raise RecipeError(f"`recipe` must be nested at most {DEEPEST} deep, but {name} is nested deeper.")
+    return data
 
 
 def _text(file: Path) -> str:
@@ -198,7 +223,7 @@ def _laid_over(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any
 
 
 def _shipped(name: str) -> dict[str, Any]:
-    return tomllib.loads(path("recipes", f"{name}.toml").read_text(encoding="utf-8"))
+    return _with_base(tomllib.loads(path("recipes", f"{name}.toml").read_text(encoding="utf-8")), name)
 
 
 def _right() -> dict[str, Any]:
@@ -217,5 +242,7 @@ def _keys(kind: Any) -> list[str]:
 _TABLES = (Recipe, FieldTable, OpticsTable, WaferTable, KernelTable, MaskTable, ProcessTable, ProbeTable, OutputTable)
 _METROLOGY = (CutTable, WindowTable, VerifyTable)
 _CORE = (IltSettings, LossWeights, Stage, LbfgsSettings, EpeRule, Corner, MaskRules)
-_METHODS = (OpcSettings, SmoSettings, SourceLimits, LevelSetSettings, LevelSetStage, Seeding, SplineSettings)
-KNOWN_KEYS.extend(dict.fromkeys(key for kind in (*_TABLES, *_METROLOGY, *_CORE, *_METHODS) for key in _keys(kind)))
+_METHODS = (OpcSettings, ChipSettings, SmoSettings, SourceLimits)
+_STAGED = (LevelSetSettings, LevelSetStage, Seeding, SplineSettings)
+_KINDS = (*_TABLES, *_METROLOGY, *_CORE, *_METHODS, *_STAGED)
+KNOWN_KEYS.extend(dict.fromkeys(key for kind in _KINDS for key in _keys(kind)))

@@ -13,9 +13,13 @@ PACKAGE = ROOT / "litho"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 ROWS = (
-    {"backend", "grid", "fourier", "resources", "check", "quadrature"},
+    {
+        *("backend", "grid", "fourier", "resources", "check", "quadrature"),
+        *("cuda", "band_kernels", "step_kernels", "cuda_graph", "dft_cost", "matrix_products", "matrix_dft"),
+    },
     {
         *("cells", "polygons", "outlines", "mask_bias", "layout", "patterns", "raster", "io"),
+        *("box_index", "crossings", "flattened", "patterns_array"),
         *("rule_set", "outline_pieces", "outline_regions", "facing", "disc_residue"),
     },
     {
@@ -42,11 +46,22 @@ ROWS = (
     },
     {"resist", "process", "diffusion", "exposure", "bake", "development", "variable_threshold"},
     {
-        *("losses", "model", "band_print", "parametrize", "optimize", "pixel_ilt"),
+        *("losses", "print_loss", "model", "parametrize", "optimize", "pixel_ilt"),
         *("level_set", "signed_distance", "nucleation", "level_set_steps", "level_set_ilt", "smo"),
     },
     {
-        *("contour", "curves", "metrics", "shots", "line_profile", "cutline", "meef", "process_window", "window_fit"),
+        *(
+            "contour",
+            "gpu_geometry",
+            "curves",
+            "metrics",
+            "shots",
+            "line_profile",
+            "cutline",
+            "meef",
+            "process_window",
+            "window_fit",
+        ),
         *("edge_placement", "local_widths", "printability", "hotspots", "front", "resist_profile", "etch"),
         *("shot_noise", "roughness", "failures", "rare_failures", "stochastics", "placement_window"),
     },
@@ -63,7 +78,21 @@ ROWS = (
 """Rows of the module map: a module imports from its own row and the rows before it. What is in none is an edge."""
 
 ARRAY_MODULES = {
-    *("fourier", "check", "quadrature", "pupil", "pupil_maps", "zernike", "focus", "vector", "film_waves", "films"),
+    *(
+        "fourier",
+        "dft_cost",
+        "matrix_products",
+        "matrix_dft",
+        "check",
+        "quadrature",
+        "pupil",
+        "pupil_maps",
+        "zernike",
+        "focus",
+        "vector",
+        "film_waves",
+        "films",
+    ),
     *("film_curves", "euv_mirror", "mask", "polygon_spectrum", "wave_sums", "shifted_pupils", "abbe", "socs", "image"),
     "source_images",
     *ROWS[3],

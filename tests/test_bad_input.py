@@ -95,7 +95,7 @@ def test_a_file_that_stands_for_billions_of_shapes(tmp_path: Path) -> None:
         step = 200.0 * 3000**depth
         below = library.new_cell(f"C{depth}").add(gdstk.Reference(below, columns=3000, rows=3000, spacing=(step, step)))
     library.write_oas(tmp_path / "huge.oas")
-    assert str(3000**6) in refused(tmp_path, "ilt", tmp_path / "huge.oas")
+    assert "10^18" in refused(tmp_path, "ilt", tmp_path / "huge.oas")
 
 
 def test_a_recipe_with_several_mistakes_names_them_all(tmp_path: Path, line: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_recipe_with_several_mistakes_names_them_all(tmp_path: Path, line: Pat
 
 
 def test_recipes_that_are_not_there(tmp_path: Path, line: Path) -> None:
-    assert "one of default, iccad13" in refused(tmp_path, "ilt", line, "--recipe", "iccad12")
+    assert "one of chip, default, iccad13" in refused(tmp_path, "ilt", line, "--recipe", "iccad12")
     assert "No such file" in refused(tmp_path, "ilt", line, "--recipe", tmp_path / "no.toml")
 
 
@@ -160,7 +160,7 @@ def test_masks_that_do_not_fit(tmp_path: Path, line: Path, tiny: Path) -> None:
         ("shape", "(7, 7)"),
         ("nan", "0..1"),
         ("bytes", "0..1"),
-        ("object", "with an array `mask`"),
+        ("object", "must be numbers"),
     ):
         sentence = refused(tmp_path, "simulate", line, "--recipe", tiny, "--mask", tmp_path / f"{name}.npz")
         assert part in sentence, name

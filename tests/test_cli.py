@@ -253,7 +253,7 @@ def test_info_tells_devices_recipes_and_samples() -> None:
     found = json.loads(out)
     assert code == 0
     assert found["device"] in ("cpu", "gpu") and (found["gpu"] is None) == (found["gpu_problem"] is not None)
-    assert found["recipes"] == ["default", "iccad13", "smo"]
+    assert found["recipes"] == ["chip", "default", "iccad13", "smo"]
     assert any(path.endswith("elbows.gds") for path in found["samples"])
     code, out, _ = litho_command("info")
     assert code == 0 and "iccad13" in out and np.__version__ in out

@@ -295,7 +295,7 @@ def test_what_is_no_recipe_is_refused_in_one_sentence(tmp_path: Path) -> None:
     binary.write_bytes(b"\xff\xfe\x00")
     large.write_bytes(b"#" * (2**20 + 1))
     for name, part in (
-        ("nosuch", "one of default, iccad13"),
+        ("nosuch", "one of chip, default, iccad13"),
         (str(tmp_path / "missing.toml"), "No such file"),
         (str(binary), "not text"),
         (str(large), "at most 1048576 bytes"),

@@ -1,0 +1,290 @@
+"""A whole chip: layout -> plan -> passes over tiles -> mask -> verification -> folder.
+
+    result = correct_chip("chip.oas", load_recipe("default"), "out", local_processes(2), layer="1/0")
+
+The coordinator reads the layout, says what is to be done, and puts together what the workers leave in the store. It
+computes nothing that another process could: what is lost with it is its place in the list, which the store tells.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, overload
+
+from litho.backend import single_threaded_blas
+from litho.chip.chip_outputs import MASK_FILE, write_chip
+from litho.chip.chip_result import ChipResult
+from litho.chip.chip_settings import ChipSettings
+from litho.chip.executors import Executor, Task, Work, serial
+from litho.chip.layout_part import LayoutPart
+from litho.chip.manifest import Manifest, compute
+from litho.chip.passes import ChipCorrection, run_task
+from litho.chip.plan import ChipPlan, plan_chip
+from litho.chip.progress import ChipProgress, PassSize
+from litho.chip.run_figures import RunLog, chip_result
+from litho.chip.store import TileStore
+from litho.chip.tile_setup import TileSetup, field_kernels, read_setup, tile_setup, write_setup
+from litho.chip.tiled_mask import TiledMask
+from litho.chip.whole_mask import write_mask
+from litho.chip.whole_verify import PASS, STORE, VerifyPass, verify_task
+from litho.chip.windows import LayoutWindows
+from litho.config import Recipe
+from litho.info import program_version
+from litho.outputs import LAST
+from litho.polygons import Box
+
+PASS_WEIGHTS = {"correct": 1.0, "border": 0.4, "mend": 1.5, "cut": 0.15, PASS: 0.5}
+"""Time of a task of each kind of pass beside that of the first, until it is measured."""
+
+
+@dataclass(frozen=True)
+class ChipJob:
+    """A chip that was read and planned; made by `prepare_chip`.
+
+    Parameters
+    ----------
+    source
+        target layer
+    plan
+        what will be done
+    recipe
+        resolved
+    settings
+        see `ChipSettings`
+    out
+        folder of the results
+    device
+        "cpu" or "gpu"
+    """
+
+    source: LayoutWindows
+    plan: ChipPlan
+    recipe: Recipe
+    settings: ChipSettings
+    out: Path
+    device: str = "cpu"
+
+    def identity(self) -> dict[str, Any]:
+        """Return what a run is of, as the manifest has it."""
+        return {
+            "layout": self.source.path.name,
+            "layout_sha256": self.source.digest,
+            "cell": self.plan.cell,
+            "layer": list(self.plan.layer),
+            "window_nm": list(self.source.box_nm) if isinstance(self.source, LayoutPart) else None,
+            "recipe": self.recipe.as_dict(),
+            "settings": asdict(self.settings),
+            "tiles": asdict(self.plan.tiles),
+            "device": self.device,
+            "version": program_version(),
+        }
+
+
+def prepare_chip(
+    layout: str | os.PathLike[str],
+    recipe: Recipe,
+    out: str | os.PathLike[str],
+    *,
+    layer: str | None = None,
+    cell: str | None = None,
+    window_nm: Box | None = None,
+    settings: ChipSettings | None = None,
+    repair: bool = False,
+    device: str = "cpu",
+    workers: int = 1,
+    correct: bool = True,
+) -> ChipJob:
+    """Read a layout and plan what will be done; nothing is written.
+
+    Parameters
+    ----------
+    layout
+        GDS or OASIS file, compressed or not
+    recipe
+        see `litho.config`
+    out
+        folder of the results
+    layer, cell
+        may be left out where there is only one
+    window_nm
+        x0, y0, x1, y1 that the layout is cut at
+    settings
+        the recipe's table `chip` if not given
+    repair
+        fill polygons that cross themselves, see `litho.layout`
+    device
+        "cpu" or "gpu"
+    workers
+        for the estimate of time
+    correct
+        whether a mask is to be found, not only measured or simulated
+
+    Raises
+    ------
+    ValueError
+        in one sentence that names what to change
+    """
+    settings = recipe.chip if settings is None else settings
+    whole = LayoutWindows(layout, layer, cell, repair)
+    source: LayoutWindows = whole if window_nm is None else LayoutPart(whole, window_nm)
+    with single_threaded_blas():
+        plan = plan_chip(source, recipe, settings, workers, correct=correct)
+    return ChipJob(source, plan, recipe, settings, Path(out).resolve(), device)  # workers may stand elsewhere
+
+
+def correct_chip(
+    layout: str | os.PathLike[str],
+    recipe: Recipe,
+    out: str | os.PathLike[str],
+    executor: Executor | None = None,
+    *,
+    layer: str | None = None,
+    cell: str | None = None,
+    window_nm: Box | None = None,
+    settings: ChipSettings | None = None,
+    repair: bool = False,
+    device: str = "cpu",
+    resume: bool = False,
+    progress: ChipProgress | None = None,
+) -> ChipResult:
+    """Correct a layer of a layout, tile by tile, and write everything about it into a folder.
+
+    Parameters
+    ----------
+    layout, recipe, out, layer, cell, window_nm, settings, repair, device
+        see `prepare_chip`
+    executor
+        who computes; one tile after the other in this process if not given
+    resume
+        go on with the run that the folder holds
+    progress
+        is told what is going on
+
+    Raises
+    ------
+    ValueError
+        where the input cannot be used, before anything is computed
+    OSError
+        where the folder cannot be written in
+    """
+    executor = serial() if executor is None else executor
+    job = prepare_chip(
+        layout,
+        recipe,
+        out,
+        layer=layer,
+        cell=cell,
+        window_nm=window_nm,
+        settings=settings,
+        repair=repair,
+        device=device,
+        workers=executor.workers,
+    )
+    return run_chip_job(job, executor, resume=resume, progress=progress)
+
+
+def run_chip_job(
+    job: ChipJob, executor: Executor, *, resume: bool = False, progress: ChipProgress | None = None
+) -> ChipResult:
+    """Do what was planned, and write the folder; see `correct_chip`."""
+    begin = time.monotonic()
+    log = RunLog(progress)
+    with ExitStack() as stack:
+        manifest = stack.enter_context(Manifest.begin(job.out, job.identity(), resume))
+        executor.check_folder(job.out)
+        (job.out / LAST).unlink(missing_ok=True)  # the folder is complete when it is there
+        setup = setup_of(job, resume)
+        store = TileStore(job.out / STORE)
+        correction = ChipCorrection(job.plan.tiles, job.source, setup, job.device)
+        log.plan(planned_passes(job, correction))
+        for doing in correction.passes:
+            keys = correction.keys(doing)
+            log.begin(_pass_size(doing, keys, PASS_WEIGHTS[doing.split()[0]]))
+            work = partial(run_task, folder=job.out)
+            tasks = MadeWhenAsked(len(set(keys.values())), partial(correction.tasks, doing))
+            for outcome in compute(doing, work, tasks, executor, store, manifest):
+                log.count(doing, outcome)
+                if outcome.error is not None:
+                    correction.set_aside(outcome.key)
+        log.say("writing the mask")
+        figures = write_mask(correction, store, job.out / MASK_FILE)
+        checks = VerifyPass(job.plan.tiles, job.source, TiledMask(correction), setup)
+        verify_windows(checks, job.out, executor, manifest, log)
+        log.say("drawing")
+        result = chip_result(job.plan, correction, checks, store, manifest, log, figures)
+        result = log.timed(result, time.monotonic() - begin, executor.workers, job.device)
+        write_chip(result, job.out, job.plan.layer)
+    return result
+
+
+class MadeWhenAsked(Sequence[Task]):
+    """Tasks that are made anew each time they are gone through: all at once would hold the whole layout.
+
+    Parameters
+    ----------
+    count
+        how many there are
+    make
+        yields them
+    """
+
+    def __init__(self, count: int, make: Callable[[], Iterator[Task]]) -> None:
+        self._count, self._make = count, make
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Task]:
+        return self._make()
+
+    @overload
+    def __getitem__(self, index: int) -> Task: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Task]: ...
+
+    def __getitem__(self, index: int | slice) -> Task | list[Task]:
+        return list(self._make())[index]
+
+
+def verify_windows(checks: VerifyPass, out: Path, executor: Executor, manifest: Manifest, log: RunLog) -> None:
+    """Measure every window of a mask that is not measured yet."""
+    log.begin(_pass_size(PASS, checks.keys, PASS_WEIGHTS[PASS]))
+    work: Work = partial(verify_task, folder=out)
+    tasks = MadeWhenAsked(len(set(checks.keys.values())), checks.distinct)
+    for outcome in compute(PASS, work, tasks, executor, TileStore(out / STORE), manifest):
+        log.count(PASS, outcome)
+
+
+def planned_passes(job: ChipJob, correction: ChipCorrection) -> Iterator[PassSize]:
+    """Yield the passes with the sizes that they have if no two tiles are equal."""
+    count = job.plan.tiles.count if job.plan.distinct is None else job.plan.distinct
+    for doing in (*correction.passes, PASS):
+        kind = doing.split()[0]
+        share = 4 if kind == "mend" else 1
+        yield PassSize(doing, max(1, count // share), max(count, job.plan.tiles.count), PASS_WEIGHTS[kind])
+
+
+def _pass_size(doing: str, keys: dict[tuple[int, int], str], weight: float) -> PassSize:
+    return PassSize(doing, len(set(keys.values())), len(keys), weight)
+
+
+def setup_of(job: ChipJob, resume: bool) -> TileSetup:
+    """Return what all tiles share, and write it for the workers; of a run that goes on, as it was written."""
+    if resume and (job.out / STORE).is_dir():
+        try:
+            return read_setup(job.out)
+        except (OSError, ValueError):
+            pass  # it was not written yet, or is damaged: the same is made again
+    width, height = job.plan.tiles.field_nm
+    with single_threaded_blas():  # the same bits on any number of cores
+        setup = tile_setup(job.recipe, job.settings, field_kernels(job.recipe, (height, width)))
+    write_setup(job.out, setup)
+    read_setup.cache_clear()  # this process may have had another run in a folder of this name
+    return setup

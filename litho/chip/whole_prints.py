@@ -1,0 +1,238 @@
+"""What a mask prints over a whole layout: outlines at every process corner, tile by tile, as one file.
+
+    figures = simulate_chip("mask.oas", load_recipe("chip"), "printed", local_processes(2))
+
+Each tile is imaged with its surroundings and answers for its core; equal tiles are imaged once. The prints of two tiles
+meet at their seam to within what lies beyond the halo.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+from numpy.typing import NDArray
+
+from litho.cells import Floats, Layer
+from litho.chip.chip_settings import ChipSettings
+from litho.chip.executors import Executor, Task, serial
+from litho.chip.keys import code_version, content_digest, tile_key
+from litho.chip.manifest import Manifest, compute
+from litho.chip.mask_loops import as_floats, cut_at, packed_loops, unpacked_loops, whole_loops
+from litho.chip.progress import ChipProgress, PassSize
+from litho.chip.run import ChipJob, MadeWhenAsked, prepare_chip, setup_of
+from litho.chip.run_figures import RunLog, layout_name
+from litho.chip.store import DamagedTile, TileStore
+from litho.chip.tile_cells import TileCell, write_cells
+from litho.chip.tile_setup import TileSetup, read_setup
+from litho.chip.tiles import Tile, TilePlan
+from litho.chip.whole_mask import joined_over_seams
+from litho.chip.whole_verify import STORE, Drawn, packed, unpacked
+from litho.chip.window_check import pixel_of, window_corners
+from litho.config import Recipe
+from litho.contour import contours, simplify
+from litho.info import environment
+from litho.io.atomic import atomic_path
+from litho.job import Job
+from litho.layer_properties import LayerStyle, write_layer_properties
+from litho.outputs import FIRST_PRINT_LAYER, LAST
+from litho.polygons import Box
+from litho.raster import polygon_area_nm2
+from litho.scene import COLORS
+
+PASS = "print"
+PRINTS_FILE = "prints.oas"
+
+SAMPLES_NM = 2.0
+"""Largest distance of the samples that outlines are taken from."""
+
+
+@dataclass(frozen=True, eq=False)
+class PrintPass:
+    """The tiles of a mask and their tasks.
+
+    Parameters
+    ----------
+    tiles
+        where they lie
+    mask
+        that is imaged
+    setup
+        recipe and kernels
+    """
+
+    tiles: TilePlan
+    mask: Drawn
+    setup: TileSetup
+
+    @cached_property
+    def keys(self) -> dict[tuple[int, int], str]:
+        """Key of each tile whose field holds anything, by column and row."""
+        found = ((tile, self._task(tile)) for tile in self.tiles.tiles())
+        return {(tile.column, tile.row): task.key for tile, task in found if task is not None}
+
+    def distinct(self) -> Iterator[Task]:
+        """Yield one task for each key."""
+        for place in {key: place for place, key in reversed(self.keys.items())}.values():
+            task = self._task(self.tiles.tile(*place))
+            assert task is not None
+            yield task
+
+    def polygons_nm(self, store: TileStore, key: str) -> list[list[Floats]]:
+        """Return what a tile prints in its core at every corner, nm from the core's corner."""
+        arrays, dbu = store.get(key).arrays, self.setup.recipe.output.dbu_nm
+        return [as_floats(unpacked_loops(arrays, f"print{k}"), dbu) for k in range(len(self.setup.process.corners))]
+
+    def _task(self, tile: Tile) -> Task | None:
+        mask = self.mask.geometry(tile.field_nm)
+        if not mask.rings and self.setup.recipe.mask.printed_tone == "bright":
+            return None
+        chosen = {"recipe": self.setup.recipe.as_dict(), "halo_nm": self.tiles.halo_nm}
+        key = tile_key(mask, chosen, self._optics, code_version(), PASS)
+        return Task(key, f"{tile.name} {PASS}", {"mask": packed(mask), "halo_nm": self.tiles.halo_nm})
+
+    @cached_property
+    def _optics(self) -> str:
+        return content_digest(self.setup.kernels)
+
+
+def print_task(task: Task, folder: Path) -> None:
+    """Image one tile and write the outlines of its prints, in whole database units from its core's corner."""
+    setup, halo = read_setup(folder), float(task.payload["halo_nm"])
+    width, height = setup.field_nm
+    grid = Tile(0, 0, (0, 0, 1, 1), (0.0, 0.0, width, height)).grid(pixel_of((width, height), SAMPLES_NM))
+    job = Job(setup.recipe, (), setup.process, setup.mask, setup.kernels)
+    dbu, tolerance = setup.recipe.output.dbu_nm, setup.recipe.output.contour_tolerance_nm
+    box = (0, 0, round((width - 2 * halo) / dbu), round((height - 2 * halo) / dbu))
+    arrays: dict[str, NDArray[Any]] = {}
+    for number, corner in enumerate(window_corners(unpacked(task.payload["mask"]).polygons_nm(), grid, job)):
+        sign = 1.0 if corner.tone == "bright" else -1.0
+        assert corner.samples is not None
+        found = contours(sign * corner.samples, grid, sign * corner.threshold)
+        rings = [simplify(ring, tolerance) - halo for ring in found]
+        arrays |= packed_loops(cut_at(whole_loops(rings, dbu), box), f"print{number}")
+    TileStore(folder / STORE).put(task.key, arrays, {"pass": PASS})
+
+
+def simulate_chip(
+    mask: str | os.PathLike[str],
+    recipe: Recipe,
+    out: str | os.PathLike[str],
+    executor: Executor | None = None,
+    *,
+    layer: str | None = None,
+    cell: str | None = None,
+    window_nm: Box | None = None,
+    settings: ChipSettings | None = None,
+    repair: bool = False,
+    resume: bool = False,
+    progress: ChipProgress | None = None,
+) -> dict[str, Any]:
+    """Image a mask over a whole layout, and write what it prints into a folder.
+
+    Parameters
+    ----------
+    mask
+        GDS or OASIS file
+    recipe
+        with optics and process corners
+    out
+        folder of the results
+    executor
+        who computes; one tile after the other in this process if not given
+    layer, cell, window_nm, settings, repair
+        of the mask, see `litho.chip.run.prepare_chip`
+    resume, progress
+        see `litho.chip.run.correct_chip`
+
+    Returns
+    -------
+    figures
+        what `metrics.json` holds
+    """
+    executor = serial() if executor is None else executor
+    given = {"layer": layer, "cell": cell, "window_nm": window_nm, "settings": settings, "repair": repair}
+    job = prepare_chip(mask, recipe, out, workers=executor.workers, correct=False, **given)  # type: ignore[arg-type]
+    return run_simulation(job, executor, resume=resume, progress=progress)
+
+
+def run_simulation(
+    job: ChipJob, executor: Executor, *, resume: bool = False, progress: ChipProgress | None = None
+) -> dict[str, Any]:
+    """Image what was planned, and write the folder; see `simulate_chip`."""
+    begin, log = time.monotonic(), RunLog(progress)
+    with ExitStack() as stack:
+        manifest = stack.enter_context(Manifest.begin(job.out, {**job.identity(), "doing": PASS}, resume))
+        executor.check_folder(job.out)
+        passes, store = PrintPass(job.plan.tiles, job.source, setup_of(job, resume)), TileStore(job.out / STORE)
+        size = PassSize(PASS, len(set(passes.keys.values())), len(passes.keys))
+        log.plan([size])
+        log.begin(size)
+        work = partial(print_task, folder=job.out)
+        for outcome in compute(PASS, work, MadeWhenAsked(size.tasks, passes.distinct), executor, store, manifest):
+            log.count(PASS, outcome)
+        figures = write_prints(passes, store, job.out / PRINTS_FILE)
+        told = {
+            "layout": layout_name(job.plan.layout),
+            "plan": job.plan.figures(),
+            **figures,
+            "set_aside": [f"{failure.name}: {failure.error}" for failure in manifest.failures()],
+            "seconds": round(time.monotonic() - begin, 3),
+            "workers": executor.workers,
+            "passes": log.passes,
+            **environment(job.device),
+        }
+        _write_rest(job, told)
+    return told
+
+
+def write_prints(passes: PrintPass, store: TileStore, path: Path) -> dict[str, Any]:
+    """Write the outlines of all tiles as OASIS, one layer for each corner, and return the area that each prints."""
+    plan, dbu = passes.tiles, passes.setup.recipe.output.dbu_nm
+    labels = passes.setup.recipe.process.labels()
+    groups: dict[str, list[tuple[int, int]]] = {}
+    for place, key in passes.keys.items():
+        groups.setdefault(key, []).append(place)
+    cells: list[TileCell] = []
+    loose: dict[Layer, list[Floats]] = {(FIRST_PRINT_LAYER + k, 0): [] for k in range(len(labels))}
+    area = np.zeros(len(labels))
+    for number, (key, places) in enumerate(groups.items()):
+        try:
+            corners = passes.polygons_nm(store, key)
+        except DamagedTile:
+            continue  # set aside, and told as such
+        for k, (layer, polygons) in enumerate(zip(loose, corners, strict=True)):
+            area[k] += len(places) * sum(polygon_area_nm2(p) for p in polygons)
+            if len(places) > 1:
+                at = np.array(places, np.int64)
+                cells.append(TileCell(f"print_{k}_{number}", polygons, plan.origin_nm, plan.core_nm, at, layer))
+            else:
+                loose[layer] += [p + plan.tile(*places[0]).core_nm[:2] for p in polygons]
+    joined = {layer: joined_over_seams(found, plan.origin_nm, plan.core_nm, dbu) for layer, found in loose.items()}
+    count = write_cells(path, cells, joined, dbu)
+    areas = {label: round(float(a) / 1e6, 6) for label, a in zip(labels, area, strict=True)}
+    return {"print_polygons": count, "printed_um2": areas}
+
+
+def _write_rest(job: ChipJob, told: dict[str, Any]) -> None:
+    """Write the recipe, colours for KLayout, and the figures last."""
+    styles = [
+        LayerStyle((FIRST_PRINT_LAYER + k, 0), f"print at {label}", COLORS["band" if k else "print"], width=2 - (k > 0))
+        for k, label in enumerate(job.recipe.process.labels())
+    ]
+    write_layer_properties(styles, job.out / "prints.lyp")
+    for name, text in (
+        ("recipe.toml", tomli_w.dumps(job.recipe.as_dict())),
+        (LAST, json.dumps(told, indent=2, allow_nan=False) + "\n"),
+    ):
+        with atomic_path(job.out / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")

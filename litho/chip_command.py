@@ -1,0 +1,299 @@
+"""What `litho chip` does: a whole layout, tile by tile, on the cores of this machine, on GPUs, or on a cluster.
+
+Exit codes: 0 done; 1 `--verify` found a broken limit; 2 wrong input, said in one sentence on stderr; 3 done, but tiles
+were set aside; 130 stopped by Ctrl-C: what is finished is kept, `--resume` goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from litho.chip.chip_result import ChipResult, ChipVerification
+from litho.chip.executors import Executor, serial
+from litho.chip.manifest import ForeignRun
+from litho.chip.plan import show_plan
+from litho.chip.processes import WorkersDoNotStart, local_processes
+from litho.chip.progress import ChipProgress, PassSize, duration
+from litho.chip.run import ChipJob, prepare_chip, run_chip_job
+from litho.chip.tile_choice import workers_that_fit
+from litho.chip.whole_prints import run_simulation
+from litho.chip.whole_run import run_verification
+from litho.chip.windows import LayoutWindows
+from litho.commands import FAILED, STOPPED, Request, parse_window, told_in_one_sentence
+from litho.config import load_recipe
+from litho.info import free_bytes, usable_cpus
+from litho.job import LARGEST_PIXELS, JobError
+from litho.outputs import check_writable
+
+SET_ASIDE = 3
+"""Exit code where some tiles failed, and the rest is done."""
+
+
+@dataclass(frozen=True)
+class ChipRequest:
+    """Options of `litho chip`, as they were typed.
+
+    Parameters
+    ----------
+    layout, layer, cell, window, recipe, out, repair
+        what is corrected, how, and where results go
+    workers, scheduler, gpus
+        who computes: one of the three at most
+    tls_ca, tls_cert, tls_key, insecure
+        how a scheduler is talked to
+    resume, dry_run
+        go on with a run; stop after the plan
+    verify, mask_layer
+        measure this mask in place of a correction
+    simulate
+        take the layout for a mask, and write what it prints
+    """
+
+    layout: Path
+    layer: str | None = None
+    recipe: str = "chip"
+    out: Path = Path("out")
+    workers: int | None = None
+    scheduler: str | None = None
+    gpus: str | None = None
+    resume: bool = False
+    dry_run: bool = False
+    cell: str | None = None
+    window: str | None = None
+    repair: bool = False
+    tls_ca: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    insecure: bool = False
+    verify: Path | None = None
+    mask_layer: str | None = None
+    simulate: bool = False
+
+    @property
+    def device(self) -> str:
+        """Where workers compute; those of a running scheduler compute on their cores."""
+        return "cpu" if self.gpus is None else "gpu"
+
+
+def run_chip(request: ChipRequest) -> int:
+    """Correct, verify or simulate a whole layout, write its folder, and return the exit code."""
+    with told_in_one_sentence():
+        check_options(request)
+        check_writable(request.out)
+        job = _prepared(request)
+    show_plan(job.plan)
+    if request.dry_run:
+        return 0
+    with ExitStack() as stack:
+        with told_in_one_sentence():
+            executor = stack.enter_context(_opened(request, job))
+        progress = ChipProgress(_area_um2(job), [PassSize("reading", 1, 1)], getattr(executor, "dashboard", None))
+        try:
+            with progress, told_in_one_sentence((ForeignRun, JobError, OSError, WorkersDoNotStart)):
+                code = _done(request, job, executor, progress)
+        except KeyboardInterrupt:
+            typer.echo(f"litho: stopped. What is finished is kept in {request.out}; go on with --resume.", err=True)
+            return STOPPED
+    _show_files(request.out)
+    return code
+
+
+def _done(request: ChipRequest, job: ChipJob, executor: Executor, progress: ChipProgress) -> int:
+    """Do what was asked for, show what it comes to, and return the exit code."""
+    if request.simulate:
+        told = run_simulation(job, executor, resume=request.resume, progress=progress)
+        show_prints(told)
+        return SET_ASIDE if told["set_aside"] else 0
+    if request.verify is None:
+        result = run_chip_job(job, executor, resume=request.resume, progress=progress)
+    else:
+        result = run_verification(
+            job, request.verify, request.mask_layer, executor, resume=request.resume, progress=progress
+        )
+    show_chip(result)
+    if result.set_aside:
+        return SET_ASIDE
+    passed = result.verification is None or result.verification.passed
+    return 0 if passed or request.verify is None else FAILED
+
+
+def larger_than_a_field(request: Request) -> bool:
+    """Return whether a layout, or the window of it that was asked for, needs tiles: one field would be refused."""
+    if len(request.layouts) != 1 or request.kernels is not None:
+        return False
+    recipe = load_recipe(request.recipe)
+    if recipe.field.size_nm is not None or recipe.field.halo_nm is None:
+        return False
+    x0, y0, x1, y1 = (
+        LayoutWindows(request.layouts[0], request.layer, repair=request.repair).bounds_nm
+        if request.window is None
+        else parse_window(request.window)
+    )
+    sides = (x1 - x0 + 2 * recipe.field.halo_nm, y1 - y0 + 2 * recipe.field.halo_nm)
+    return sides[0] * sides[1] > LARGEST_PIXELS * recipe.field.pixel_nm**2
+
+
+def run_whole_verify(request: Request, masks: Sequence[Path], mask_layer: str | None) -> int:
+    """Do what `litho verify` does by tiles, over a layout of any size; the layout is its own mask if none is given."""
+    given: dict[str, Any] = {"verify": masks[0], "mask_layer": mask_layer} if masks else {"verify": request.layouts[0]}
+    if not masks:
+        given["mask_layer"] = request.layer
+    return run_chip(_of_request(request, request.layouts[0], request.layer, **given))
+
+
+def run_whole_simulate(request: Request, masks: Sequence[Path], mask_layer: str | None) -> int:
+    """Do what `litho simulate` does by tiles: write what a mask of any size prints at every corner."""
+    mask, layer = (masks[0], mask_layer) if masks else (request.layouts[0], request.layer)
+    return run_chip(_of_request(request, mask, layer, simulate=True))
+
+
+def _of_request(request: Request, layout: Path, layer: str | None, **options: Any) -> ChipRequest:
+    """Return the request for a layout by tiles that has the options of one for clips."""
+    return ChipRequest(
+        layout, layer, request.recipe, request.out, window=request.window, repair=request.repair, **options
+    )
+
+
+def show_prints(told: Mapping[str, Any], console: Console | None = None) -> None:
+    """Print what a mask prints at every corner."""
+    console = Console(highlight=False) if console is None else console
+    for label, area in told["printed_um2"].items():
+        console.print(f"{escape(label)}: {area:,.6g} µm² printed")
+    console.print(f"{duration(float(told['seconds']))} with {told['workers']} workers.")
+    for failure in told["set_aside"]:
+        console.print(f"[yellow]set aside: {escape(failure)}[/]", soft_wrap=True)
+
+
+def check_options(request: ChipRequest) -> None:
+    """Refuse options that contradict each other.
+
+    Raises
+    ------
+    JobError
+    """
+    named = {"--workers": request.workers, "--scheduler": request.scheduler, "--gpus": request.gpus}
+    given = [name for name, value in named.items() if value is not None]
+    if len(given) > 1:
+        raise JobError(f"`workers`, `scheduler` and `gpus` must not be given together, but got {' and '.join(given)}.")
+    if request.workers is not None and request.workers < 1:
+        raise JobError(f"`workers` must be at least 1, but got {request.workers}.")
+    files = [request.tls_ca, request.tls_cert, request.tls_key]
+    if any(files) and not all(files):
+        raise JobError("`tls-ca`, `tls-cert` and `tls-key` must be given together, but one of them is missing.")
+    if (any(files) or request.insecure) and request.scheduler is None:
+        raise JobError("`tls-ca`, `tls-cert`, `tls-key` and `insecure` must come with `scheduler`, but there is none.")
+    if request.mask_layer is not None and request.verify is None:
+        raise JobError(f"`mask-layer` must come with `verify`, but got {request.mask_layer!r} alone.")
+
+
+def show_chip(result: ChipResult, console: Console | None = None) -> None:
+    """Print what a run comes to."""
+    console = Console(highlight=False) if console is None else console
+    found = result.verification
+    if found is not None:
+        console.print(_placement_table(found))
+        rules = "kept" if not found.violations else f"broken at {len(found.violations):,} places"
+        spots = ", ".join(f"{kind} {count:,}" for kind, count in found.hotspot_counts().items()) or "none"
+        console.print(f"Mask rules: {rules}. Hot spots: {spots}.", soft_wrap=True)
+    if result.contour_step_nm is not None:
+        console.print(f"Largest step of an outline where two tiles meet: {result.contour_step_nm:.3g} nm.")
+    if "seconds" in result.info:
+        speed = f"{duration(float(result.info['seconds']))}, {result.info['um2_per_s']:g} µm²/s"
+        console.print(f"{speed} with {result.info['workers']} workers.", soft_wrap=True)
+    for tile in result.set_aside:
+        told = f"{tile.name} at ({tile.x_nm:.0f}, {tile.y_nm:.0f}) nm is set aside in {tile.doing}: {tile.error}"
+        console.print(f"[yellow]{escape(told)}[/]", soft_wrap=True)
+
+
+def _show_files(folder: Path) -> None:
+    """Print what was written."""
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    console = Console(highlight=False)
+    console.print(f"[bold]{escape(str(folder))}[/]\n  " + "  ".join(map(escape, names)))
+
+
+def _placement_table(found: ChipVerification) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("edge placement")
+    for name in ("sites", "beyond", "mean nm", "rms nm", "90 % nm", "99 % nm", "largest"):
+        table.add_column(name, justify="right")
+    places = (("interior", found.interior), ("along seams", found.seams), ("everywhere", found.everywhere))
+    for name, tally in places:
+        if not tally.sites:
+            continue
+        lengths = tally.mean_nm, tally.rms_nm, tally.quantile_nm(0.9), tally.quantile_nm(0.99)
+        shown = ["none" if value is None else f"{value:.2f}" for value in (*lengths, tally.largest_nm)]
+        table.add_row(name, f"{tally.sites:,}", f"{tally.beyond(found.limit_nm):,}", *shown)
+    return table
+
+
+def _prepared(request: ChipRequest) -> ChipJob:
+    """Read the layout and plan, after the recipe was checked."""
+    recipe = load_recipe(request.recipe)
+    window = None if request.window is None else parse_window(request.window)
+    return prepare_chip(
+        request.layout,
+        recipe,
+        request.out,
+        layer=request.layer,
+        cell=request.cell,
+        window_nm=window,
+        repair=request.repair,
+        device=request.device,
+        workers=request.workers or usable_cpus(),
+        correct=request.verify is None and not request.simulate,
+    )
+
+
+@contextmanager
+def _opened(request: ChipRequest, job: ChipJob) -> Iterator[Executor]:
+    """Yield who computes, and let it go at the end."""
+    executor = _executor(request, job)
+    try:
+        yield executor
+    finally:
+        executor.close()
+
+
+def _executor(request: ChipRequest, job: ChipJob) -> Executor:
+    if request.scheduler is not None or request.gpus is not None:
+        return _cluster(request)
+    asked = request.workers or usable_cpus()
+    fitting = workers_that_fit(asked, job.plan.estimate.bytes_per_worker, free_bytes("cpu"))
+    if fitting < asked:
+        typer.echo(f"litho: {asked} workers do not fit into the free memory; {fitting} are used.", err=True)
+    return serial() if fitting == 1 else local_processes(fitting)
+
+
+def _cluster(request: ChipRequest) -> Executor:
+    """Return the workers of a scheduler, or one worker for each GPU."""
+    from litho.chip.chip_security import Certificates
+    from litho.chip.dask_cluster import dask_cluster
+    from litho.chip.dask_start import visible_gpus
+
+    if request.scheduler is not None:
+        certificates = None
+        if request.tls_ca is not None and request.tls_cert is not None and request.tls_key is not None:
+            certificates = Certificates(request.tls_ca, request.tls_cert, request.tls_key)
+        return dask_cluster(request.scheduler, certificates=certificates, insecure=request.insecure)
+    assert request.gpus is not None
+    there = visible_gpus()
+    chosen = there if request.gpus == "all" else [name.strip() for name in request.gpus.split(",") if name.strip()]
+    if not chosen:
+        raise JobError(f"`gpus` must name GPUs of this machine, but got {request.gpus!r}, and it has {len(there)}.")
+    return dask_cluster(gpus=chosen)
+
+
+def _area_um2(job: ChipJob) -> float:
+    x0, y0, x1, y1 = job.plan.tiles.layout_box_nm
+    return (x1 - x0) * (y1 - y0) / 1e6
