@@ -21,7 +21,7 @@ from litho.flow import correct
 from litho.info import environment
 from litho.job import prepare
 from litho.outputs import figures
-from litho.pixel_ilt import IltSettings, LossWeights, Stage
+from litho.pixel_ilt import IltSettings, Stage
 from litho.rule_set import MaskRules
 from litho.spline_flow import correct_splines
 
@@ -39,6 +39,10 @@ def _last(**changes: Any) -> Callable[[Recipe], Recipe]:
 
 def _settings(**changes: Any) -> Callable[[Recipe], Recipe]:
     return _ilt(lambda ilt: replace(ilt, **changes))
+
+
+def _weights(**changes: float) -> Callable[[Recipe], Recipe]:
+    return _ilt(lambda ilt: replace(ilt, weights=replace(ilt.weights, **changes)))
 
 
 def _optimizer(**changes: Any) -> Callable[[Recipe], Recipe]:
@@ -63,10 +67,12 @@ VARIANTS: dict[str, Callable[[Recipe], Recipe]] = {
     "no coarse grid: all stages on 4 nm": _ilt(
         lambda ilt: replace(ilt, stages=tuple(replace(stage, pixel_nm=4.0) for stage in ilt.stages))
     ),
-    "no EPE term": _settings(weights=LossWeights(1.0, 1.0, 0.0)),
-    "no PV band term": _settings(weights=LossWeights(1.0, 0.0, 1.0)),
-    "PV band twice": _settings(weights=LossWeights(1.0, 2.0, 1.0)),
-    "EPE once": _settings(weights=LossWeights(1.0, 1.0, 1.0)),
+    "no EPE term": _weights(epe=0.0),
+    "EPE once": _weights(epe=1.0),
+    "no PV band term": _weights(pv_band=0.0),
+    "PV band twice": _weights(pv_band=2.0),
+    "no side-lobe term": _weights(side_lobes=0.0),
+    "side lobes at 100": _weights(side_lobes=100.0),
     "smoothing 6 nm": _settings(smoothing_nm=6.0),
     "smoothing 14 nm": _settings(smoothing_nm=14.0),
     "few assist features: start outside at -0.7": _settings(start_outside=-0.7),

@@ -83,7 +83,8 @@ def joined_over_seams(
     for polygon in polygons:
         whole = np.rint(polygon / dbu_nm)
         (touching if np.any((whole - low) % step == 0) else inner).append(whole)
-    return [whole * dbu_nm for whole in (*inner, *(merge(touching) if touching else ()))]
+    joined = merge(merge(touching)) if touching else []  # one pass may leave abutting polygons apart
+    return [whole * dbu_nm for whole in (*inner, *joined)]
 
 
 def _grouped(correction: ChipCorrection) -> tuple[list[list[Place]], list[Place]]:
