@@ -89,7 +89,7 @@ TABLES = (
 """Tables of a recipe, the class of each, and classes that describe its keys too."""
 
 
-PACKAGES = ("chip", "benchmark")
+PACKAGES = ("chip",)
 """Packages that are described module by module."""
 
 

@@ -1,6 +1,6 @@
 """Full chips: a layout cut into tiles, each corrected with its surroundings, and put together so that no seam shows.
 
-Data flow: layout -> plan -> `correct` -> `border`, n times -> `mend`, in four turns -> `cut` -> mask -> `verify`. Every
+Data flow: layout -> plan -> `correct` -> `border`, n times -> `mend` and `settle`, in four turns each -> `cut` -> mask -> `verify`. Every
 arrow but the first is a pass over tiles: a list of independent tasks, whose results are files.
 
 correct
@@ -10,7 +10,7 @@ border
     over seams; from it each tile takes a few more steps with what its neighbours found around it: `border`
 mend
     `tile_outlines` of the blended level, and what has to be changed in them to keep the mask rules: `tile_finish`, with
-    `mask_loops` and `mask_patches` in whole database units
+    `mask_loops` and `mask_patches` in whole database units; `settle` does so again with what is left near seams
 cut
     the polygons of each core, that abut exactly; `whole_mask` joins them
 verify

@@ -25,7 +25,19 @@ from litho.chip.mask_loops import as_floats, cut_at, unpacked_loops, whole_loops
 from litho.chip.store import TileStore
 from litho.chip.tile_finish import turn_of
 from litho.chip.tile_setup import TileSetup
-from litho.chip.tile_tasks import BORDER, CORRECT, CUT, DRAWN, EMPTY, MEND, OUTSIDE, run_task
+from litho.chip.tile_tasks import (
+    BORDER,
+    CORRECT,
+    CUT,
+    DRAWN,
+    EMPTY,
+    MEND,
+    MENDED,
+    OUTSIDE,
+    SETTLE,
+    SETTLED,
+    run_task,
+)
 from litho.chip.tile_work import box_of_plan, is_empty
 from litho.chip.tiles import Tile, TilePlan
 from litho.chip.whole_verify import Drawn, packed
@@ -33,7 +45,7 @@ from litho.chip.whole_verify import Drawn, packed
 __all__ = ["ChipCorrection", "run_task"]
 
 TURNS = 4
-"""How many turns the rules are mended in: no two neighbours have the same."""
+"""How many turns the rules are mended in, and how many settle what is left: no two neighbours have the same."""
 
 Place = tuple[int, int]
 """column and row of a tile"""
@@ -77,7 +89,8 @@ class ChipCorrection:
     def passes(self) -> tuple[str, ...]:
         """Names of the passes, in order; each begins when the one before it has ended."""
         borders = [f"{BORDER} {n + 1}" for n in range(self.setup.settings.border_passes)]
-        return CORRECT, *borders, *(f"{MEND} {n + 1}" for n in range(TURNS)), CUT
+        turns = [f"{kind} {n + 1}" for kind in (MEND, SETTLE) for n in range(TURNS)]
+        return CORRECT, *borders, *turns, CUT
 
     def keys(self, doing: str) -> dict[Place, str]:
         """Return the key of each tile that a pass computes; all passes before must have ended."""
@@ -87,9 +100,9 @@ class ChipCorrection:
                 self.keys(name)
             kind = doing.split()[0]
             places = [p for p in self._digests if self._state(p) == ""]
-            if kind == MEND:
+            if kind in (MEND, SETTLE):
                 places = [p for p in places if turn_of(self._tile(p)) == self._turn(doing)]
-            kept = [p for p in places if kind != CUT or self._mended(p) != DRAWN]
+            kept = [p for p in places if kind not in (SETTLE, CUT) or self._mended(p) != DRAWN]
             self._keys[doing] = {place: self._key(doing, place) for place in kept}
         return self._keys[doing]
 
@@ -188,15 +201,25 @@ class ChipCorrection:
         if kind == CORRECT:
             return {}
         around = {(dx, dy): (place[0] + dx, place[1] + dy) for dy in (-1, 0, 1) for dx in (-1, 0, 1)}
-        if kind == CUT:
-            return {f"mended {dx} {dy}": self._mended(p) for (dx, dy), p in around.items()}
+        if kind in (SETTLE, CUT):
+            before = self.passes.index(doing)
+            found = {f"{MENDED} {dx} {dy}": self._mended(p) for (dx, dy), p in around.items()}
+            return found | {f"{SETTLED} {dx} {dy}": self._settled(p, before) for (dx, dy), p in around.items()}
         stop = self.passes.index(doing) if kind == BORDER else self.passes.index(f"{MEND} 1")
         found = {f"level {dx} {dy}": self._level(p, stop) for (dx, dy), p in around.items()}
         if kind == MEND:
             for (dx, dy), p in around.items():
                 if self._state(p) == "" and turn_of(self._tile(p)) < self._turn(doing):
-                    found[f"mended {dx} {dy}"] = self._mended(p)
+                    found[f"{MENDED} {dx} {dy}"] = self._mended(p)
         return found
+
+    def _settled(self, place: Place, stop: int) -> str:
+        """Return the key of what a tile changed at last, or that it changed nothing before a pass."""
+        if self._state(place) != "":
+            return EMPTY
+        name = f"{SETTLE} {turn_of(self._tile(place)) + 1}"
+        key = self._keys[name].get(place) if self.passes.index(name) < stop else None
+        return EMPTY if key is None or key in self._lost else key
 
     def _state(self, place: Place) -> str:
         """Return what a tile is if it is not computed any more, else an empty text."""

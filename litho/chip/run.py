@@ -39,7 +39,7 @@ from litho.info import program_version
 from litho.outputs import LAST
 from litho.polygons import Box
 
-PASS_WEIGHTS = {"correct": 1.0, "border": 0.4, "mend": 1.5, "cut": 0.15, PASS: 0.5}
+PASS_WEIGHTS = {"correct": 1.0, "border": 0.4, "mend": 1.5, "settle": 0.5, "cut": 0.15, PASS: 0.5}
 """Time of a task of each kind of pass beside that of the first, until it is measured."""
 
 
@@ -267,7 +267,7 @@ def planned_passes(job: ChipJob, correction: ChipCorrection) -> Iterator[PassSiz
     count = job.plan.tiles.count if job.plan.distinct is None else job.plan.distinct
     for doing in (*correction.passes, PASS):
         kind = doing.split()[0]
-        share = 4 if kind == "mend" else 1
+        share = 4 if kind in ("mend", "settle") else 1
         yield PassSize(doing, max(1, count // share), max(count, job.plan.tiles.count), PASS_WEIGHTS[kind])
 
 

@@ -6,11 +6,11 @@ A task knows no places, only what lies around the tile: all lengths count from i
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from litho.chip.blend import BlendShape, blended
 from litho.chip.border import improved_level
 from litho.chip.executors import Task
 from litho.chip.keys import TileGeometry
-from litho.chip.mask_loops import packed_loops, unpacked_loops
+from litho.chip.mask_loops import Whole, packed_loops, unpacked_loops
 from litho.chip.mask_patches import Patch
 from litho.chip.store import TileStore
 from litho.chip.tile_finish import Mended, mended, tile_polygons
@@ -31,11 +31,16 @@ from litho.chip.tiles import TilePlan
 from litho.chip.whole_verify import STORE, unpacked
 from litho.polygons import Box
 
-CORRECT, BORDER, MEND, CUT = "correct", "border", "mend", "cut"
+CORRECT, BORDER, MEND, SETTLE, CUT = "correct", "border", "mend", "settle", "cut"
 """Kinds of passes."""
+
+MENDED, SETTLED = "mended", "settled"
+"""What a task reads of those two passes."""
 
 OUTSIDE, EMPTY, DRAWN = "outside", "empty", "drawn"
 """What may be around a tile in place of a result: nothing, for the plan ends; no target; a tile that was set aside."""
+
+Taken: TypeAlias = dict[tuple[int, tuple[int, int]], Patch]
 
 
 def run_task(task: Task, folder: Path) -> None:
@@ -44,7 +49,8 @@ def run_task(task: Task, folder: Path) -> None:
     work = TileWork(task.payload, read_setup(folder), TileStore(folder / STORE))
     kind = task.payload["pass"].split()[0]
     with single_threaded_blas():  # sums in one order, whatever number of threads there is
-        arrays = {CORRECT: work.correct, BORDER: work.border, MEND: work.mend, CUT: work.cut}[kind]()
+        does = {CORRECT: work.correct, BORDER: work.border, MEND: work.mend, SETTLE: work.settle, CUT: work.cut}
+        arrays = does[kind]()
     TileStore(folder / STORE).put(task.key, arrays, {"pass": task.payload["pass"]})
 
 
@@ -72,24 +78,32 @@ class TileWork:
         """Return the outlines of the blend around the core, and what was changed in them to keep the rules."""
         context = self.setup.settings.context_nm
         loops = outlined(self._blend(context + 2 * self.setup.pixel_nm), self.setup, context)
-        taken = self._taken(context)
-        found = mended(
-            loops,
-            _in_turns(taken),
-            [p - self._plan.halo_nm for p in self._geometry.polygons_nm()],
-            [self._core_at(offset) for _, offset in sorted(taken)],
-            self.setup,
-            self._plan,
-        )
-        return _arrays_of(found)
+        taken = self._taken(MENDED, context)
+        return _arrays_of(self._mended(loops, _in_turns(taken), taken))
+
+    def settle(self) -> dict[str, NDArray[Any]]:
+        """Return what is changed where rules are broken yet, in the cores of neighbours too."""
+        context = self.setup.settings.context_nm
+        before, taken = self._taken(MENDED, context), self._taken(SETTLED, context)
+        found = self._mended(self._own.loops, [*_in_turns(before), *_in_turns(taken)], taken)
+        return _arrays_of(Mended((), found.patch))
 
     def cut(self) -> dict[str, NDArray[Any]]:
         """Return the polygons in the core."""
-        taken = self._taken(0.0)
-        own = _mended_of(self.store.get(self.payload["inputs"]["mended 0 0"]).arrays)
-        return packed_loops(tile_polygons(own, _in_turns(taken), self.setup, self._plan), "mask")
+        patches = [patch for kind in (MENDED, SETTLED) for patch in _in_turns(self._taken(kind, 0.0))]
+        return packed_loops(tile_polygons(self._own, patches, self.setup, self._plan), "mask")
 
-    def _taken(self, around_nm: float) -> dict[tuple[int, tuple[int, int]], Patch]:
+    def _mended(self, loops: Sequence[Whole], patches: Sequence[Patch], passed: Taken) -> Mended:
+        """Return what is changed in outlines with patches, but for the cores of those whose turn has passed."""
+        targets = [p - self._plan.halo_nm for p in self._geometry.polygons_nm()]
+        closed = [self._core_at(offset) for _, offset in sorted(passed)]
+        return mended(loops, patches, targets, closed, self.setup, self._plan)
+
+    @property
+    def _own(self) -> Mended:
+        return _mended_of(self.store.get(self.payload["inputs"][f"{MENDED} 0 0"]).arrays)
+
+    def _taken(self, which: str, around_nm: float) -> Taken:
         """Return the patches of this tile and of its neighbours that reach so near to the core, by turn and offset."""
         found = {}
         dbu, (width, height) = self.setup.recipe.output.dbu_nm, self._plan.core_nm
@@ -97,7 +111,7 @@ class TileWork:
         seen = (math.floor(low / dbu), math.floor(low / dbu), math.ceil(high[0] / dbu), math.ceil(high[1] / dbu))
         for name, key in self.payload["inputs"].items():
             kind, *numbers = name.split()
-            if kind == "mended" and key not in (OUTSIDE, EMPTY, DRAWN):
+            if kind == which and key not in (OUTSIDE, EMPTY, DRAWN):
                 dx, dy = map(int, numbers)
                 by = dx * round(width / dbu), dy * round(height / dbu)
                 turn = _turn_beside(self.payload["turn"], (dx, dy))
