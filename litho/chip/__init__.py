@@ -1,7 +1,7 @@
 """Full chips: a layout cut into tiles, each corrected with its surroundings, and put together so that no seam shows.
 
-Data flow: layout -> plan -> `correct` -> `border`, n times -> `mend` and `settle`, in four turns each -> `cut` -> mask -> `verify`. Every
-arrow but the first is a pass over tiles: a list of independent tasks, whose results are files.
+Data flow: layout -> plan -> `correct` -> `border`, n times -> `mend` and `settle`, in four turns each -> `cut` ->
+mask -> `verify`. Every arrow but the first is a pass over tiles: a list of independent tasks, whose results are files.
 
 correct
     each tile's field, its core with a halo as wide as light and rules reach, is optimised for itself: `tile_work`
