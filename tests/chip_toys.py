@@ -189,4 +189,5 @@ def main(out: str, log: str, count: str, executor: str, seconds: str, size: str 
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is born deaf to it
     sys.exit(main(*sys.argv[1:]))
