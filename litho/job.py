@@ -130,7 +130,7 @@ def prepare(
     if not layouts:
         raise JobError("`layouts` must name at least one file, but got none.")
     _check_source_of_kernels(recipe, kernels)
-    drawn = [_polygons(layout, layer, window_nm, repair) for layout in layouts]
+    drawn = [_polygons(layout, layer, window_nm, repair, recipe) for layout in layouts]
     boxes = [window_nm or _bounds(polygons) for polygons in drawn]
     grids = field_grids(boxes, recipe, anchored=window_nm is not None)
     names = _unique([_stem(layout) for layout in layouts])
@@ -180,7 +180,7 @@ def _check_count(width_nm: float, height_nm: float, pixel_nm: float) -> None:
     if not width_nm / pixel_nm * height_nm / pixel_nm <= LARGEST_PIXELS:
         raise JobError(
             f"`window` must leave a field of at most {LARGEST_PIXELS} pixels, "
-            f"but {width_nm:g} x {height_nm:g} nm at {pixel_nm:g} nm has more."
+            f"but {width_nm:g} x {height_nm:g} nm at {pixel_nm:g} nm has more; litho chip takes layouts of any size."
         )
 
 
@@ -195,9 +195,13 @@ def _origin(box: Box, size: tuple[float, float], rule: FieldTable, anchored: boo
 
 
 def _polygons(
-    layout: str | os.PathLike[str], layer: str | None, window_nm: Box | None, repair: bool
+    layout: str | os.PathLike[str], layer: str | None, window_nm: Box | None, repair: bool, recipe: Recipe
 ) -> Sequence[Floats]:
-    polygons = read_layout(layout, repair=repair).polygons(layer, window_nm)
+    """Return the shapes of a layout that is no larger than a field can be: a small file may stand for a chip."""
+    read, halo = read_layout(layout, repair=repair), recipe.field.halo_nm or 0.0
+    x0, y0, x1, y1 = read.bounds_nm(layer) if window_nm is None else window_nm
+    _check_count(x1 - x0 + 2 * halo, y1 - y0 + 2 * halo, recipe.field.pixel_nm)
+    polygons = read.polygons(layer, window_nm)
     if not polygons:
         raise JobError(f"`window` must hold part of a shape, but {os.fspath(layout)} has none in {window_nm} nm.")
     return polygons

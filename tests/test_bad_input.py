@@ -95,7 +95,8 @@ def test_a_file_that_stands_for_billions_of_shapes(tmp_path: Path) -> None:
         step = 200.0 * 3000**depth
         below = library.new_cell(f"C{depth}").add(gdstk.Reference(below, columns=3000, rows=3000, spacing=(step, step)))
     library.write_oas(tmp_path / "huge.oas")
-    assert "10^18" in refused(tmp_path, "ilt", tmp_path / "huge.oas")
+    assert "67108864 pixels" in refused(tmp_path, "ilt", tmp_path / "huge.oas")
+    assert "10^18" in refused(tmp_path, "fracture", tmp_path / "huge.oas")
 
 
 def test_a_recipe_with_several_mistakes_names_them_all(tmp_path: Path, line: Path) -> None:
