@@ -104,18 +104,20 @@ def compare(name: str, pixels: int, device: str, rounds: int) -> dict[str, Any]:
         }
         _print_row(f"{name}, {task}", slow, fast, record[task])
     if device == "cpu":
-        record["peak_memory_bytes"] = {way: peak_memory(way, name, pixels) for way in WAYS}
+        record["peak_memory_bytes"] = {way: peak_memory(way, inputs) for way in WAYS}
     return record
 
 
-def peak_memory(way: str, name: str, pixels: int) -> int:
-    """Return the largest resident memory of a fresh process that computes one gradient, interpreter included."""
+def peak_memory(way: str, inputs: Case) -> int:
+    """Return the largest resident memory of a fresh process that computes one gradient, interpreter included.
+
+    It is handed the kernels: to compute them takes more memory than either way on a small grid.
+    """
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_one_gradient, (way, name, pixels))
+        return pool.apply(_one_gradient, (way, inputs))
 
 
-def _one_gradient(way: str, name: str, pixels: int) -> int:
-    inputs = case(name, pixels)
+def _one_gradient(way: str, inputs: Case) -> int:
     WAYS[way](inputs).gradient(inputs.target)
     status = Path("/proc/self/status").read_text()
     return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))

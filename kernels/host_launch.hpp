@@ -1,8 +1,8 @@
 // Stands in for CUDA's launch built-ins, so that a kernel runs as plain C++17 where there is no GPU.
 //
 // A launch is a loop over blocks and, in each, over threads, on one core. Threads of a kernel with barriers are fibers:
-// each runs to its next __syncthreads(), then the next thread runs. Atomic operations need no more than the loop.
-// Warp operations are not there: a kernel that uses one does not compile here.
+// each runs to its next __syncthreads(), then the next thread runs. Atomic operations need no more than the loop;
+// kernels use atomicAdd alone. Warp operations are not there: a kernel that uses one does not compile here.
 #ifndef LITHO_HOST_LAUNCH_HPP
 #define LITHO_HOST_LAUNCH_HPP
 
@@ -16,10 +16,8 @@
 
 #define __global__
 #define __device__
-#define __host__
 #define __forceinline__ inline
 #define __launch_bounds__(...)
-#define __constant__ static
 #define __shared__ static
 #define __align__(bytes) alignas(bytes)
 
@@ -34,15 +32,6 @@ struct uint3 {
 static uint3 threadIdx, blockIdx, blockDim, gridDim;
 
 template <typename T> inline T atomicAdd(T* place, T value) { T old = *place; *place = old + value; return old; }
-template <typename T> inline T atomicMin(T* place, T value) { T old = *place; *place = min(old, value); return old; }
-template <typename T> inline T atomicMax(T* place, T value) { T old = *place; *place = max(old, value); return old; }
-template <typename T> inline T atomicOr(T* place, T value) { T old = *place; *place = old | value; return old; }
-template <typename T> inline T atomicExch(T* place, T value) { T old = *place; *place = value; return old; }
-template <typename T> inline T atomicCAS(T* place, T expected, T value) {
-    T old = *place;
-    if (old == expected) *place = value;
-    return old;
-}
 
 namespace litho_host {
 

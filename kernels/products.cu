@@ -1,5 +1,5 @@
 // Matrix products of a pruned Fourier transform, c = a b, with their sums in a fixed order. Twin: product in
-// litho/matrix_dft.py.
+// litho/matrix_products.py.
 //
 // A block makes 64 x 64 entries, 32 terms of each at a time; these are summed by themselves and then added, so that no
 // sum is long: tensor cores cut sums to single precision, which drifts in long ones. A sum over very many terms is dealt
@@ -7,8 +7,8 @@
 //
 // product_plain multiplies as the type does. product_tensor multiplies single precision on tensor cores, in TF32, which
 // keeps 11 significant bits of a factor. With two parts a factor is a large and a small number of 11 bits each, and
-// large times large and large times small, both ways, are summed: as good as single precision. Before sm_80 there is no
-// TF32, and it multiplies in single precision.
+// large times large and large times small, both ways, are summed: as good as single precision, but for how tensor cores
+// cut sums, which no GPU has shown yet. Before sm_80 there is no TF32, and it multiplies in single precision.
 //
 // sums_to_half sorts what comes out into the half band.
 //

@@ -87,7 +87,7 @@ def iccad13(
 @bench_app.command()
 def speed(
     full: Annotated[
-        bool, typer.Option("--full/--quick", help="Fields up to 8 um, which takes hours; or a few minutes' cases.")
+        bool, typer.Option("--full/--quick", help="Fields up to 8 um, which takes far longer; or a few minutes' cases.")
     ] = False,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or gpu: whether a GPU takes part.")] = "auto",
     out: Annotated[Path, typer.Option("--out", help="Folder for speed.json and the plots.")] = Path("bench"),

@@ -18,6 +18,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from litho.backend import resolve_device
+from litho.cells import LayoutError
 from litho.chip.chip_result import ChipResult, ChipVerification
 from litho.chip.executors import Executor, serial
 from litho.chip.manifest import ForeignRun
@@ -27,7 +29,7 @@ from litho.chip.progress import ChipProgress, PassSize, duration
 from litho.chip.run import ChipJob, prepare_chip, run_chip_job
 from litho.chip.tile_choice import workers_that_fit
 from litho.chip.whole_prints import run_simulation
-from litho.chip.whole_run import run_verification
+from litho.chip.whole_run import mask_source, run_verification
 from litho.chip.windows import LayoutWindows
 from litho.commands import FAILED, STOPPED, Request, parse_window, told_in_one_sentence
 from litho.config import load_recipe
@@ -91,6 +93,7 @@ def run_chip(request: ChipRequest) -> int:
         check_options(request)
         check_writable(request.out)
         job = _prepared(request)
+        mask = None if request.verify is None else mask_source(request.verify, request.mask_layer)
     show_plan(job.plan)
     if request.dry_run:
         return 0
@@ -99,8 +102,8 @@ def run_chip(request: ChipRequest) -> int:
             executor = stack.enter_context(_opened(request, job))
         progress = ChipProgress(_area_um2(job), [PassSize("reading", 1, 1)], getattr(executor, "dashboard", None))
         try:
-            with progress, told_in_one_sentence((ForeignRun, JobError, OSError, WorkersDoNotStart)):
-                code = _done(request, job, executor, progress)
+            with progress, told_in_one_sentence((ForeignRun, JobError, LayoutError, OSError, WorkersDoNotStart)):
+                code = _done(request, job, mask, executor, progress)
         except KeyboardInterrupt:
             typer.echo(f"litho: stopped. What is finished is kept in {request.out}; go on with --resume.", err=True)
             return STOPPED
@@ -108,23 +111,23 @@ def run_chip(request: ChipRequest) -> int:
     return code
 
 
-def _done(request: ChipRequest, job: ChipJob, executor: Executor, progress: ChipProgress) -> int:
-    """Do what was asked for, show what it comes to, and return the exit code."""
+def _done(
+    request: ChipRequest, job: ChipJob, mask: LayoutWindows | None, executor: Executor, progress: ChipProgress
+) -> int:
+    """Do what was asked for, show what it comes to, and return the exit code; `mask` is to be verified, if given."""
     if request.simulate:
         told = run_simulation(job, executor, resume=request.resume, progress=progress)
         show_prints(told)
         return SET_ASIDE if told["set_aside"] else 0
-    if request.verify is None:
+    if mask is None:
         result = run_chip_job(job, executor, resume=request.resume, progress=progress)
     else:
-        result = run_verification(
-            job, request.verify, request.mask_layer, executor, resume=request.resume, progress=progress
-        )
+        result = run_verification(job, mask, executor, resume=request.resume, progress=progress)
     show_chip(result)
     if result.set_aside:
         return SET_ASIDE
     passed = result.verification is None or result.verification.passed
-    return 0 if passed or request.verify is None else FAILED
+    return 0 if passed or mask is None else FAILED
 
 
 def larger_than_a_field(request: Request) -> bool:
@@ -148,20 +151,25 @@ def run_whole_verify(request: Request, masks: Sequence[Path], mask_layer: str | 
     given: dict[str, Any] = {"verify": masks[0], "mask_layer": mask_layer} if masks else {"verify": request.layouts[0]}
     if not masks:
         given["mask_layer"] = request.layer
-    return run_chip(_of_request(request, request.layouts[0], request.layer, **given))
+    return run_chip(_of_request(request, masks, request.layouts[0], request.layer, **given))
 
 
 def run_whole_simulate(request: Request, masks: Sequence[Path], mask_layer: str | None) -> int:
     """Do what `litho simulate` does by tiles: write what a mask of any size prints at every corner."""
     mask, layer = (masks[0], mask_layer) if masks else (request.layouts[0], request.layer)
-    return run_chip(_of_request(request, mask, layer, simulate=True))
+    return run_chip(_of_request(request, masks, mask, layer, simulate=True))
 
 
-def _of_request(request: Request, layout: Path, layer: str | None, **options: Any) -> ChipRequest:
-    """Return the request for a layout by tiles that has the options of one for clips."""
-    return ChipRequest(
-        layout, layer, request.recipe, request.out, window=request.window, repair=request.repair, **options
-    )
+def _of_request(
+    request: Request, masks: Sequence[Path], layout: Path, layer: str | None, **options: Any
+) -> ChipRequest:
+    """Return the request by tiles that has the options of one for clips: on cores, unless a GPU is named."""
+    with told_in_one_sentence():
+        if len(masks) > 1:
+            raise JobError(f"`mask` must come with one layout each, its target, but got {len(masks)} for 1 layouts.")
+        gpus = "all" if request.device == "gpu" and resolve_device("gpu") == "gpu" else None
+    given = {"window": request.window, "repair": request.repair, "gpus": gpus, **options}
+    return ChipRequest(layout, layer, request.recipe, request.out, **given)
 
 
 def show_prints(told: Mapping[str, Any], console: Console | None = None) -> None:

@@ -9,6 +9,8 @@ Inside, launches go to a stream of their own and arrays come from a pool of thei
 step allocates must stay its own for as long as the graph is started, which that pool sees to, and what it reads and
 writes beyond it must be arrays that live on. A step may neither ask the host for anything nor multiply matrices with
 cuBLAS, which CuPy refuses while it captures.
+
+Tests capture steps with a stand-in for streams and graphs; no GPU has captured one yet.
 """
 
 from __future__ import annotations

@@ -109,13 +109,8 @@ def wave_products(shape: tuple[int, int], radius: tuple[int, int], x: Array, ari
 
     Parameters
     ----------
-    shape
-        pixels (ny, nx). Fewer than 2 R + 1 on either axis cannot tell the frequencies apart: `inverse` and its adjoint
-        are still exact, the forward transform is aliased
-    radius
-        largest frequency (Ry, Rx)
-    x
-        any array of the wanted library, device and precision
+    shape, radius, x
+        as in `litho.fourier.band_transform`
     arithmetic
         one of `ARITHMETIC`; all but "full" are for single precision
     """

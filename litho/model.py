@@ -36,7 +36,7 @@ class PrintModel:
     to_band
         mask grid to the lens band
     to_print
-        intensity band to the print grid, one per focus, all the same: kernels share one band
+        intensity band to the print grid; one for every focus, for kernels share one band
     """
 
     mask_grid: Grid
@@ -45,7 +45,7 @@ class PrintModel:
     kernels: tuple[Kernels, ...]
     mask: Mask
     to_band: BandTransform
-    to_print: tuple[BandTransform, ...]
+    to_print: BandTransform
 
 
 @dataclass(frozen=True)
@@ -86,15 +86,14 @@ def print_model(
     check_kernels(kernels, process, mask_grid)
     if print_grid.period_nm != mask_grid.period_nm:
         raise ValueError(f"`print_grid` must cover the mask's field of {mask_grid.period_nm} nm, but got {print_grid}.")
-    radius = kernels[0].radius
     return PrintModel(
         mask_grid,
         print_grid,
         process,
         tuple(k.like(like) for k in kernels),
         mask,
-        band_transform(mask_grid.shape, radius, like),
-        tuple(band_transform(print_grid.shape, k.image_radius, like) for k in kernels),
+        band_transform(mask_grid.shape, kernels[0].radius, like),
+        band_transform(print_grid.shape, kernels[0].image_radius, like),
     )
 
 
@@ -158,12 +157,12 @@ def band_images(half: Array, model: PrintModel) -> tuple[Array, tuple[SavedField
     xp = array_module(half)
     mask_band = transmission_band(half, model.mask)
     halves, saved = zip(*(image_band(mask_band, kernels) for kernels in model.kernels), strict=True)
-    return model.to_print[0].inverse(xp.stack(halves)), saved
+    return model.to_print.inverse(xp.stack(halves)), saved
 
 
 def band_images_adjoint(intensity_bar: Array, saved: tuple[SavedFields, ...], model: PrintModel) -> Array:
     """Gradient with respect to `half`, from the one with respect to `intensity`."""
-    halves_bar = model.to_print[0].inverse_adjoint(intensity_bar)
+    halves_bar = model.to_print.inverse_adjoint(intensity_bar)
     mask_band_bar = sum(
         image_band_adjoint(halves_bar[focus, ...], fields, kernels)
         for focus, (kernels, fields) in enumerate(zip(model.kernels, saved, strict=True))

@@ -6,6 +6,7 @@ import os
 
 import gdstk
 import numpy as np
+from gdstk import Library
 
 from litho.cells import Floats
 from litho.io.atomic import atomic_path
@@ -46,10 +47,10 @@ def block() -> list[Floats]:
     return [*lower, *moved([p * np.array([1.0, -1.0]) for p in lower], 0, 2 * height)]
 
 
-def memory_array(bits: tuple[int, int] = BITS) -> gdstk.Library:
+def memory_array(bits: tuple[int, int] = BITS) -> Library:
     """Return an array of bits as cells: BIT, BLOCK of four and ARRAY of blocks."""
     width, height = BIT_NM
-    library = gdstk.Library(unit=_DBU_M, precision=_DBU_M)
+    library = Library(unit=_DBU_M, precision=_DBU_M)
     one, four, array = (library.new_cell(name) for name in ("BIT", "BLOCK", "ARRAY"))
     one.add(*(gdstk.Polygon(p.tolist(), layer=_LAYER) for p in bit()))
     four.add(

@@ -89,7 +89,7 @@ class LossWeights:
     side_lobes
         print of any corner farther than `QUIET_NM` from the target, in stages whose resist is as steep as that of the
         last: softer ones take assist features for side lobes. A smooth print is punished before it reaches the
-        threshold, the sooner the greater this is: at 30 to 100 some percent below
+        threshold, the sooner the greater this is
     """
 
     fidelity: float = 1.0

@@ -207,10 +207,13 @@ class Round:
             self.lost = error
 
 
-def strongest_fft(rounds: Sequence[Round], threads: int) -> str | None:
-    """Return the transforms with which our way was fastest in the largest gradient so far; None if there was none."""
-    gradients = [r for r in rounds if r.case.kind == "gradient" and r.case.clips == 1]
-    for done in sorted(gradients, key=lambda r: -r.case.size_nm):
+def strongest_fft(rounds: Sequence[Round], threads: int, batch: bool) -> str | None:
+    """Return the transforms with which our way was fastest in the largest gradient so far; None if there was none.
+
+    On many cores a batch is shared among processes and a single clip among threads, so each goes by its own kind.
+    """
+    gradients = [r for r in rounds if r.case.kind == "gradient"]
+    for done in sorted(gradients, key=lambda r: ((r.case.clips > 1) == batch, r.case.area_um2), reverse=True):
         best = done.fastest(way="litho", device="cpu", threads=threads)
         if best is not None:
             return best.fft

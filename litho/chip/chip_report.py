@@ -1,27 +1,25 @@
 """The report of a chip: one HTML file that opens anywhere, with its map, the seams beside the interior, and failures.
 
-`chip_report.html` is the page; the style is that of the reports of clips. Nothing is loaded from elsewhere, and text
+Its head and foot are those of the reports of clips, see `litho.report.page`. Nothing is loaded from elsewhere, and text
 that comes from outside is escaped where it is put in.
 """
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping
 from html import escape
 
 from litho.chip.chip_map import map_figure, seam_figure
 from litho.chip.chip_result import SET_ASIDE, ChipResult, ChipVerification
 from litho.chip.placement_tally import PlacementTally
 from litho.chip.progress import duration
-from litho.info import program_version
-from litho.io.atomic import atomic_path
-from litho.report.parts import MOST_ROWS, limit_text, number, picture, table
-from litho.report.tables import flat, recipe_text
-from litho.resources import path as resource
+from litho.report.page import filled_page, write_page
+from litho.report.parts import MOST_ROWS, number, picture, section, table, worst_places
+from litho.report.tables import number_rows, recipe_text, tile
 from litho.rule_report import rule_limits
-from litho.scene import COLORS
+
+BODY = '{{sections}}\n<div class="columns">\n'
+"""Of the page; the numbers of its foot stand in columns."""
 
 
 def write_chip_report(result: ChipResult, path: str | os.PathLike[str]) -> None:
@@ -34,9 +32,7 @@ def write_chip_report(result: ChipResult, path: str | os.PathLike[str]) -> None:
     path
         of the HTML file
     """
-    text = chip_report_html(result)
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_page(chip_report_html(result), path)
 
 
 def chip_report_html(result: ChipResult) -> str:
@@ -47,14 +43,13 @@ def chip_report_html(result: ChipResult) -> str:
         "name": escape(result.name),
         "subtitle": f"{(x1 - x0) / 1000:,.4g} x {(y1 - y0) / 1000:,.4g} µm in {columns} x {rows} tiles of "
         f"{width:g} x {height:g} nm, halo {result.tiles.halo_nm:g} nm",
-        "version": escape(program_version()),
+        "title": "litho chip report",
         "tiles": _tiles(result),
         "sections": "".join([_failures(result), _map_section(result), *_verified(result)]),
-        "numbers": _numbers(result),
+        "numbers": number_rows(result.figures, result.info),
         "recipe": escape(recipe_text(result.recipe)),
-        "style": _filled(_resource("report", "style.css"), COLORS),
     }
-    return _filled(_resource("chip", "chip_report.html"), parts)
+    return filled_page(BODY, parts)
 
 
 def _tiles(result: ChipResult) -> str:
@@ -76,10 +71,7 @@ def _tiles(result: ChipResult) -> str:
     entries.append(("Set aside", f"{failed:,}", f"of {result.numbers.origin.size:,} tiles"))
     if "seconds" in info:
         entries.append(("Time", duration(float(info["seconds"])), f"on {info.get('workers', 1)} workers"))
-    return "".join(
-        f'<div class="tile"><dt>{escape(name)}</dt><dd><b>{escape(value)}</b> <span>{escape(note)}</span></dd></div>'
-        for name, value, note in entries
-    )
+    return "".join(tile(*entry) for entry in entries)
 
 
 def _rules_note(found: ChipVerification) -> str:
@@ -95,14 +87,17 @@ def _failures(result: ChipResult) -> str:
     ]
     count = len(result.set_aside)
     more = f"<p>The first {MOST_ROWS} of {count:,}; metrics.json has all.</p>" if count > MOST_ROWS else ""
-    note = "These tiles failed three times each. Their cores have no mask; run again with --resume to try them anew."
+    note = (
+        "These tiles failed three times each. The mask holds their target as drawn, and is not measured where the pass "
+        "verify failed; run again with --resume to try them anew."
+    )
     listed = table(("tile", "x nm", "y nm", "pass", "reason"), rows)
-    return _section("failures", "Tiles set aside", f'<p class="note">{note}</p>{more}{listed}', "failed", f"{count:,}")
+    return section("failures", "Tiles set aside", f'<p class="note">{note}</p>{more}{listed}', f"{count:,}", "failed")
 
 
 def _map_section(result: ChipResult) -> str:
     shown = picture(map_figure(result), "Edge placement error, process-variation band and run time of every tile")
-    return _section("map", "Chip map", shown)
+    return section("map", "Chip map", shown)
 
 
 def _verified(result: ChipResult) -> list[str]:
@@ -125,7 +120,7 @@ def _seam_section(result: ChipResult, found: ChipVerification) -> str:
     if result.contour_step_nm is not None:
         note += f"Largest step of a mask outline where two tiles meet: {result.contour_step_nm:.3g} nm."
     shown = picture(seam_figure(found.interior, found.seams, found.limit_nm), "Edge placement at seams and inside")
-    return _section("seams", "Seams and interior", f'{table(head, rows)}<p class="note">{note}</p>{shown}')
+    return section("seams", "Seams and interior", f'{table(head, rows)}<p class="note">{note}</p>{shown}')
 
 
 def _tally_row(name: str, tally: PlacementTally, limit_nm: float) -> tuple[str, ...]:
@@ -146,46 +141,21 @@ def _rule_section(found: ChipVerification) -> str:
         places = [
             (v.rule, number(v.x_nm, 1), number(v.y_nm, 1), f"{v.value:,.4g}") for v in found.violations[:MOST_ROWS]
         ]
-        body += f"<p>The first {len(places)} of {len(found.violations):,}; rules.csv has all.</p>"
+        count = len(found.violations)
+        body += f"<p>The first {MOST_ROWS} of {count:,}; rules.csv has all.</p>" if count > MOST_ROWS else ""
         body += table(("rule", "x nm", "y nm", "value"), places, style="wide snug")
-    verdict = ("", "clean") if not found.violations else ("failed", "broken")
-    return _section("rules", "Mask rules", body, *verdict)
+    verdict = ("clean", "") if not found.violations else ("broken", "failed")
+    return section("rules", "Mask rules", body, *verdict)
 
 
 def _spot_section(found: ChipVerification) -> str:
     """Return the worst hot spots."""
     counts = found.hotspot_counts()
     listed = ", ".join(f"{kind} {count:,}" for kind, count in counts.items()) or "none"
-    rows = [
-        (s.kind, str(rank), *(number(n, 1) for n in (s.x_nm, s.y_nm)), f"{s.value:.4g}", limit_text(s.limit), s.corner)
-        for rank, s in enumerate(found.hotspots[:MOST_ROWS], 1)
-    ]
     body = f'<p class="note">{escape(listed)}. Limits are those of the recipe\'s table verify.</p>'
-    if rows:
-        count = len(found.hotspots)
-        body += f"<p>The worst {len(rows)} of {count:,}; hotspots.csv has all.</p>" if count > len(rows) else ""
-        body += table(("kind", "rank", "x nm", "y nm", "value", "limit", "corner"), rows)
-    return _section("hotspots", "Hot spots", body, "failed" if rows else "", f"{len(found.hotspots):,}")
-
-
-def _numbers(result: ChipResult) -> str:
-    rows = [*flat(result.figures), *flat(result.info)]
-    return "".join(f'<tr><th scope="row">{escape(k)}</th><td>{escape(v)}</td></tr>' for k, v in rows)
-
-
-def _section(name: str, title: str, body: str, style: str = "", verdict: str = "") -> str:
-    said = f': <span class="verdict {style}">{escape(verdict)}</span>' if verdict else ""
-    return f'<section class="measured" id="{name}"><h2>{escape(title)}{said}</h2>{body}</section>'
+    style = "failed" if found.hotspots else ""
+    return section("hotspots", "Hot spots", body + worst_places(found.hotspots), f"{len(found.hotspots):,}", style)
 
 
 def _nm(value: float | None) -> str:
     return "none" if value is None else f"{value:.2f} nm"
-
-
-def _resource(*parts: str) -> str:
-    return resource(*parts).read_text(encoding="utf-8")
-
-
-def _filled(template: str, parts: Mapping[str, str]) -> str:
-    """Put `parts` where the template says {{name}}; once, so that what is put in is never taken for a place."""
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)

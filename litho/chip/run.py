@@ -11,11 +11,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, TypedDict, Unpack, overload
 
 from litho.backend import single_threaded_blas
 from litho.chip.chip_outputs import MASK_FILE, write_chip
@@ -86,19 +86,37 @@ class ChipJob:
         }
 
 
+class ChipChoice(TypedDict, total=False):
+    """What is taken of a layout, and in which tiles: keywords of all that is done with a whole one.
+
+    Parameters
+    ----------
+    layer, cell
+        may be left out where there is only one
+    window_nm
+        x0, y0, x1, y1 that the layout is cut at
+    settings
+        the recipe's table `chip` if not given
+    repair
+        fill polygons that cross themselves, see `litho.layout`
+    """
+
+    layer: str | None
+    cell: str | None
+    window_nm: Box | None
+    settings: ChipSettings | None
+    repair: bool
+
+
 def prepare_chip(
     layout: str | os.PathLike[str],
     recipe: Recipe,
     out: str | os.PathLike[str],
     *,
-    layer: str | None = None,
-    cell: str | None = None,
-    window_nm: Box | None = None,
-    settings: ChipSettings | None = None,
-    repair: bool = False,
     device: str = "cpu",
     workers: int = 1,
     correct: bool = True,
+    **choice: Unpack[ChipChoice],
 ) -> ChipJob:
     """Read a layout and plan what will be done; nothing is written.
 
@@ -110,28 +128,22 @@ def prepare_chip(
         see `litho.config`
     out
         folder of the results
-    layer, cell
-        may be left out where there is only one
-    window_nm
-        x0, y0, x1, y1 that the layout is cut at
-    settings
-        the recipe's table `chip` if not given
-    repair
-        fill polygons that cross themselves, see `litho.layout`
     device
         "cpu" or "gpu"
     workers
         for the estimate of time
     correct
         whether a mask is to be found, not only measured or simulated
+    choice
+        see `ChipChoice`
 
     Raises
     ------
     ValueError
         in one sentence that names what to change
     """
-    settings = recipe.chip if settings is None else settings
-    whole = LayoutWindows(layout, layer, cell, repair)
+    settings, window_nm = choice.get("settings") or recipe.chip, choice.get("window_nm")
+    whole = LayoutWindows(layout, choice.get("layer"), choice.get("cell"), choice.get("repair", False))
     source: LayoutWindows = whole if window_nm is None else LayoutPart(whole, window_nm)
     with single_threaded_blas():
         plan = plan_chip(source, recipe, settings, workers, correct=correct)
@@ -144,20 +156,16 @@ def correct_chip(
     out: str | os.PathLike[str],
     executor: Executor | None = None,
     *,
-    layer: str | None = None,
-    cell: str | None = None,
-    window_nm: Box | None = None,
-    settings: ChipSettings | None = None,
-    repair: bool = False,
     device: str = "cpu",
     resume: bool = False,
     progress: ChipProgress | None = None,
+    **choice: Unpack[ChipChoice],
 ) -> ChipResult:
     """Correct a layer of a layout, tile by tile, and write everything about it into a folder.
 
     Parameters
     ----------
-    layout, recipe, out, layer, cell, window_nm, settings, repair, device
+    layout, recipe, out, device
         see `prepare_chip`
     executor
         who computes; one tile after the other in this process if not given
@@ -165,6 +173,8 @@ def correct_chip(
         go on with the run that the folder holds
     progress
         is told what is going on
+    choice
+        see `ChipChoice`
 
     Raises
     ------
@@ -174,18 +184,7 @@ def correct_chip(
         where the folder cannot be written in
     """
     executor = serial() if executor is None else executor
-    job = prepare_chip(
-        layout,
-        recipe,
-        out,
-        layer=layer,
-        cell=cell,
-        window_nm=window_nm,
-        settings=settings,
-        repair=repair,
-        device=device,
-        workers=executor.workers,
-    )
+    job = prepare_chip(layout, recipe, out, device=device, workers=executor.workers, **choice)
     return run_chip_job(job, executor, resume=resume, progress=progress)
 
 
@@ -195,10 +194,7 @@ def run_chip_job(
     """Do what was planned, and write the folder; see `correct_chip`."""
     begin = time.monotonic()
     log = RunLog(progress)
-    with ExitStack() as stack:
-        manifest = stack.enter_context(Manifest.begin(job.out, job.identity(), resume))
-        executor.check_folder(job.out)
-        (job.out / LAST).unlink(missing_ok=True)  # the folder is complete when it is there
+    with begun_run(job, executor, resume) as manifest:
         setup = setup_of(job, resume)
         store = TileStore(job.out / STORE)
         correction = ChipCorrection(job.plan.tiles, job.source, setup, job.device)
@@ -221,6 +217,15 @@ def run_chip_job(
         result = log.timed(result, time.monotonic() - begin, executor.workers, job.device)
         write_chip(result, job.out, job.plan.layer)
     return result
+
+
+@contextmanager
+def begun_run(job: ChipJob, executor: Executor, resume: bool, **more: Any) -> Iterator[Manifest]:
+    """Take possession of the folder of a job; `more` tells a run of other things from one that corrects."""
+    with Manifest.begin(job.out, {**job.identity(), **more}, resume) as manifest:
+        executor.check_folder(job.out)
+        (job.out / LAST).unlink(missing_ok=True)  # the folder is complete when it is there
+        yield manifest
 
 
 class MadeWhenAsked(Sequence[Task]):

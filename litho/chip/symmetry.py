@@ -1,11 +1,13 @@
-"""The eight mirrors and quarter turns of a field: which of them leave imaging as it is, and how tiles use them.
+"""The eight mirrors and quarter turns of a field: which of them leave imaging as it is, and how tiles could use them.
+
+`litho chip` does not use them yet: it computes once only what is equal after a translation.
 
 A tile that is the mirror image of another one need not be corrected again if light treats both alike. Whether it does
 is checked on what is used: on kernels, by the coherence matrix that they stand for, and on the whole way from polygons
 to images, by patterns that have no symmetry of their own.
 
-The result of a tile is then defined as that of its canonical orientation, turned back, so that it does not depend on
-which of several mirrored tiles came first.
+The result of a tile would then be defined as that of its canonical orientation, turned back, so that it does not
+depend on which of several mirrored tiles came first: `litho.chip.keys.canonical`.
 """
 
 from __future__ import annotations

@@ -12,24 +12,22 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import tomli_w
 from numpy.typing import NDArray
 
 from litho.cells import Floats, Layer
-from litho.chip.chip_settings import ChipSettings
 from litho.chip.executors import Executor, Task, serial
 from litho.chip.keys import code_version, content_digest, tile_key
-from litho.chip.manifest import Manifest, compute
+from litho.chip.manifest import compute
 from litho.chip.mask_loops import as_floats, cut_at, packed_loops, unpacked_loops, whole_loops
 from litho.chip.progress import ChipProgress, PassSize
-from litho.chip.run import ChipJob, MadeWhenAsked, prepare_chip, setup_of
+from litho.chip.run import ChipChoice, ChipJob, MadeWhenAsked, begun_run, prepare_chip, setup_of
 from litho.chip.run_figures import RunLog, layout_name
 from litho.chip.store import DamagedTile, TileStore
 from litho.chip.tile_cells import TileCell, write_cells
@@ -45,7 +43,6 @@ from litho.io.atomic import atomic_path
 from litho.job import Job
 from litho.layer_properties import LayerStyle, write_layer_properties
 from litho.outputs import FIRST_PRINT_LAYER, LAST
-from litho.polygons import Box
 from litho.raster import polygon_area_nm2
 from litho.scene import COLORS
 
@@ -129,13 +126,9 @@ def simulate_chip(
     out: str | os.PathLike[str],
     executor: Executor | None = None,
     *,
-    layer: str | None = None,
-    cell: str | None = None,
-    window_nm: Box | None = None,
-    settings: ChipSettings | None = None,
-    repair: bool = False,
     resume: bool = False,
     progress: ChipProgress | None = None,
+    **choice: Unpack[ChipChoice],
 ) -> dict[str, Any]:
     """Image a mask over a whole layout, and write what it prints into a folder.
 
@@ -149,10 +142,10 @@ def simulate_chip(
         folder of the results
     executor
         who computes; one tile after the other in this process if not given
-    layer, cell, window_nm, settings, repair
-        of the mask, see `litho.chip.run.prepare_chip`
     resume, progress
         see `litho.chip.run.correct_chip`
+    choice
+        of the mask, see `litho.chip.run.ChipChoice`
 
     Returns
     -------
@@ -160,8 +153,7 @@ def simulate_chip(
         what `metrics.json` holds
     """
     executor = serial() if executor is None else executor
-    given = {"layer": layer, "cell": cell, "window_nm": window_nm, "settings": settings, "repair": repair}
-    job = prepare_chip(mask, recipe, out, workers=executor.workers, correct=False, **given)  # type: ignore[arg-type]
+    job = prepare_chip(mask, recipe, out, workers=executor.workers, correct=False, **choice)
     return run_simulation(job, executor, resume=resume, progress=progress)
 
 
@@ -170,9 +162,7 @@ def run_simulation(
 ) -> dict[str, Any]:
     """Image what was planned, and write the folder; see `simulate_chip`."""
     begin, log = time.monotonic(), RunLog(progress)
-    with ExitStack() as stack:
-        manifest = stack.enter_context(Manifest.begin(job.out, {**job.identity(), "doing": PASS}, resume))
-        executor.check_folder(job.out)
+    with begun_run(job, executor, resume, doing=PASS) as manifest:
         passes, store = PrintPass(job.plan.tiles, job.source, setup_of(job, resume)), TileStore(job.out / STORE)
         size = PassSize(PASS, len(set(passes.keys.values())), len(passes.keys))
         log.plan([size])

@@ -10,19 +10,18 @@ from __future__ import annotations
 import math
 import os
 import time
-from contextlib import ExitStack
 from dataclasses import replace
+from typing import Unpack
 
 import numpy as np
 
 from litho.chip.chip_outputs import write_chip
 from litho.chip.chip_result import COMPUTED, EMPTY, ChipResult
-from litho.chip.chip_settings import ChipSettings
 from litho.chip.executors import Executor, serial
 from litho.chip.layout_part import LayoutPart
 from litho.chip.manifest import Manifest
 from litho.chip.progress import ChipProgress, PassSize
-from litho.chip.run import ChipJob, prepare_chip, setup_of, verify_windows
+from litho.chip.run import ChipChoice, ChipJob, begun_run, prepare_chip, setup_of, verify_windows
 from litho.chip.run_figures import RunLog, layout_name, unmeasured
 from litho.chip.store import TileStore
 from litho.chip.whole_verify import PASS, STORE, DrawnMask, VerifyPass
@@ -30,7 +29,6 @@ from litho.chip.windows import LayoutWindows
 from litho.config import Recipe
 from litho.layout import read_layout
 from litho.outputs import MASK_LAYER
-from litho.polygons import Box
 
 
 def verify_chip(
@@ -40,14 +38,10 @@ def verify_chip(
     out: str | os.PathLike[str],
     executor: Executor | None = None,
     *,
-    layer: str | None = None,
     mask_layer: str | None = None,
-    cell: str | None = None,
-    window_nm: Box | None = None,
-    settings: ChipSettings | None = None,
-    repair: bool = False,
     resume: bool = False,
     progress: ChipProgress | None = None,
+    **choice: Unpack[ChipChoice],
 ) -> ChipResult:
     """Measure what a mask prints over a whole layout, and write what was found into a folder.
 
@@ -63,33 +57,21 @@ def verify_chip(
         folder of the results
     executor
         who computes; one window after the other in this process if not given
-    layer, cell, window_nm, settings, repair
-        of the target, see `litho.chip.run.prepare_chip`
     mask_layer
         2/0 if the file has it, else its only layer
     resume, progress
         see `litho.chip.run.correct_chip`
+    choice
+        of the target, see `litho.chip.run.ChipChoice`
     """
     executor = serial() if executor is None else executor
-    job = prepare_chip(
-        layout,
-        recipe,
-        out,
-        layer=layer,
-        cell=cell,
-        window_nm=window_nm,
-        settings=settings,
-        repair=repair,
-        workers=executor.workers,
-        correct=False,
-    )
-    return run_verification(job, mask, mask_layer, executor, resume=resume, progress=progress)
+    job = prepare_chip(layout, recipe, out, workers=executor.workers, correct=False, **choice)
+    return run_verification(job, mask_source(mask, mask_layer), executor, resume=resume, progress=progress)
 
 
 def run_verification(
     job: ChipJob,
-    mask: str | os.PathLike[str],
-    mask_layer: str | None,
+    mask: LayoutWindows,
     executor: Executor,
     *,
     resume: bool = False,
@@ -97,14 +79,11 @@ def run_verification(
 ) -> ChipResult:
     """Verify what was planned, and write the folder; see `verify_chip`."""
     begin, log = time.monotonic(), RunLog(progress)
-    drawn = mask_source(mask, mask_layer)
-    identity = {**job.identity(), "mask_sha256": drawn.digest, "mask_layer": list(drawn.layer)}
-    with ExitStack() as stack:
-        manifest = stack.enter_context(Manifest.begin(job.out, identity, resume))
-        executor.check_folder(job.out)
+    told = {"mask_sha256": mask.digest, "mask_layer": list(mask.layer)}
+    with begun_run(job, executor, resume, **told) as manifest:
         within = job.source.box_nm if isinstance(job.source, LayoutPart) else None
         checks = VerifyPass(
-            job.plan.tiles, job.source, DrawnMask(drawn), setup_of(job, resume), seams=False, within_nm=within
+            job.plan.tiles, job.source, DrawnMask(mask), setup_of(job, resume), seams=False, within_nm=within
         )
         log.plan([PassSize(PASS, len(set(checks.keys.values())), len(checks.keys))])
         verify_windows(checks, job.out, executor, manifest, log)

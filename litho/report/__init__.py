@@ -1,25 +1,22 @@
 """The report of a result: one HTML file that opens anywhere, with layers to switch, zoom, and the numbers.
 
-`template.html` is the page, `style.css` and `viewer.js` are put into it; nothing is loaded from elsewhere. Text that
-comes from outside (names of layouts, of devices) is escaped where it is put in: in `tables` and here.
+`template.html` is the page between `head.html` and `foot.html`, which the report of a chip has too; `style.css` and
+`viewer.js` are put into it; nothing is loaded from elsewhere. Text that comes from outside (names of layouts, of
+devices) is escaped where it is put in: in `tables` and here.
 """
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping
 from html import escape
 
-from litho.info import program_version
-from litho.io.atomic import atomic_path
 from litho.report.chart import convergence_chart
 from litho.report.drawing import Drawing, drawing_of
+from litho.report.page import filled_page, resource_text, write_page
 from litho.report.sections import measured_sections
 from litho.report.tables import numbers_table, recipe_text, tiles
-from litho.resources import path as resource
 from litho.result import ClipResult
-from litho.scene import COLORS, scene_of
+from litho.scene import scene_of
 
 __all__ = ["report_html", "write_report"]
 
@@ -34,9 +31,7 @@ def write_report(result: ClipResult, path: str | os.PathLike[str]) -> None:
     path
         of the HTML file
     """
-    text = report_html(result)
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_page(report_html(result), path)
 
 
 def report_html(result: ClipResult) -> str:
@@ -47,18 +42,16 @@ def report_html(result: ClipResult) -> str:
     parts = {
         "name": escape(result.name),
         "subtitle": f"{width:g} x {height:g} nm field, {pixel} nm pixels",
-        "version": escape(program_version()),
+        "title": "litho report",
         "tiles": tiles(result),
         "corners": "".join(f"<li>{escape(label)}</li>" for label in result.corner_labels),
         "measured": measured_sections(result),
         "chart": convergence_chart(result.history),
         "numbers": numbers_table(result),
         "recipe": escape(recipe_text(result.recipe)),
-        "style": _resource("style.css", COLORS),
-        "script": _resource("viewer.js"),
         **_parts_of(drawing),
     }
-    return _filled(_resource("template.html"), parts)
+    return filled_page(resource_text("report", "template.html"), parts, resource_text("report", "viewer.js"))
 
 
 def _parts_of(drawing: Drawing) -> dict[str, str]:
@@ -75,13 +68,3 @@ def _parts_of(drawing: Drawing) -> dict[str, str]:
         "aerial": drawing.aerial.svg,
         **{f"{name}_path": path for name, path in drawing.paths.items()},
     }
-
-
-def _resource(name: str, parts: Mapping[str, str] | None = None) -> str:
-    text = resource("report", name).read_text(encoding="utf-8")
-    return text if parts is None else _filled(text, parts)
-
-
-def _filled(template: str, parts: Mapping[str, str]) -> str:
-    """Put `parts` where the template says {{name}}; once, so that what is put in is never taken for a place."""
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from litho.report.parts import picture, table
+from litho.report.parts import picture, section, table
 from litho.result import ClipResult
 
 _ROWS = (
@@ -28,7 +28,7 @@ def before_section(result: ClipResult) -> str:
     note = "Before: the target itself as the mask, with the same optics, resist and process corners."
     shown = picture(comparison_figure(result, before), "Prints before and after correction")
     body = f'{listed}<p class="note">{note}</p>{shown}'
-    return f'<section class="measured" id="before"><h2>Before and after correction</h2>{body}</section>'
+    return section("before", "Before and after correction", body)
 
 
 def _change(first: float, last: float) -> str:

@@ -10,6 +10,8 @@ from html import escape
 
 from matplotlib.figure import Figure
 
+from litho.hotspots import HotSpot
+
 _DPI = 96
 MOST_ROWS = 50
 """Places that the page lists; the files have all."""
@@ -33,6 +35,25 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], marked: Collection
     lines = "".join(_row(row, row[0] in marked) for row in rows)
     content = f"<thead><tr>{cells}</tr></thead><tbody>{lines}</tbody>"
     return f'<div class="scroll"><table class="{style}">{content}</table></div>'
+
+
+def section(name: str, title: str, body: str, verdict: str = "", style: str = "") -> str:
+    """Return a section with its heading, which may tell how it ends: `style` is "", "passed", "failed" or "open"."""
+    said = f': <span class="verdict {style}">{escape(verdict)}</span>' if verdict else ""
+    return f'<section class="measured" id="{name}"><h2>{escape(title)}{said}</h2>{body}</section>'
+
+
+def worst_places(hotspots: Sequence[HotSpot]) -> str:
+    """Return a table of the worst hot spots; nothing if there are none."""
+    if not hotspots:
+        return ""
+    rows = [
+        (s.kind, str(rank), *(number(n, 1) for n in (s.x_nm, s.y_nm)), f"{s.value:.4g}", limit_text(s.limit), s.corner)
+        for rank, s in enumerate(hotspots[:MOST_ROWS], 1)
+    ]
+    count = len(hotspots)
+    more = f"<p>The worst {MOST_ROWS} of {count:,}; hotspots.csv has all.</p>" if count > MOST_ROWS else ""
+    return more + table(("kind", "rank", "x nm", "y nm", "value", "limit", "corner"), rows)
 
 
 def number(value: float | None, digits: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from litho.report.parts import MOST_ROWS, number, picture, table
+from litho.report.parts import MOST_ROWS, number, picture, section, table
 from litho.result import ClipResult
 from litho.rule_report import broken_rules, rule_limits
 from litho.rule_set import MaskRules
@@ -20,9 +20,8 @@ def rule_section(result: ClipResult) -> str:
     if figures is None:
         return ""
     clean = figures["clean"]
-    verdict, style = {True: ("clean", ""), False: ("broken", " failed"), None: ("not checked", " open")}[clean]
-    head = f'<h2>Mask rules: <span class="verdict{style}">{verdict}</span></h2>'
-    return f'<section class="measured" id="rules">{head}{_body(result, figures)}</section>'
+    verdict, style = {True: ("clean", ""), False: ("broken", "failed"), None: ("not checked", "open")}[clean]
+    return section("rules", "Mask rules", _body(result, figures), verdict, style)
 
 
 def _body(result: ClipResult, figures: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from litho.metrology import MeasuredWindow, Verification
 from litho.report.before_section import before_section
-from litho.report.parts import MOST_ROWS, limit_text, number, picture, table
+from litho.report.parts import number, picture, section, table, worst_places
 from litho.report.rule_section import rule_section
 from litho.result import ClipResult
 
@@ -50,7 +50,7 @@ def _window_section(window: MeasuredWindow) -> str:
         f"DOF: range of focus that keeps it at dose 1. Windows hold for all cut lines together."
     )
     body = f'{table(head, rows)}<ul>{"".join(shapes)}</ul><p class="note">{note}</p>{"".join(figures)}'
-    return f'<section class="measured" id="window"><h2>Process window</h2>{body}</section>'
+    return section("window", "Process window", body)
 
 
 def _verify_section(found: Verification, result: ClipResult) -> str:
@@ -66,13 +66,7 @@ def _verify_section(found: Verification, result: ClipResult) -> str:
         )
         for label, s in zip(found.labels, found.statistics, strict=True)
     ]
-    spots = [
-        (s.kind, str(rank), *(number(n, 1) for n in (s.x_nm, s.y_nm)), f"{s.value:.4g}", limit_text(s.limit), s.corner)
-        for rank, s in enumerate(found.hotspots[:MOST_ROWS], 1)
-    ]
-    listed = table(("kind", "rank", "x nm", "y nm", "value", "limit", "corner"), spots) if spots else ""
-    count = len(found.hotspots)
-    more = f"<p>The worst {MOST_ROWS} of {count}; hotspots.csv has all.</p>" if count > MOST_ROWS else ""
+    listed = worst_places(found.hotspots)
     note = "Errors are positive where the print is larger than drawn. Limits are those of the recipe's table verify."
     if found.rules_clean is False:
         note += " The mask breaks mask rules, see there."
@@ -82,8 +76,5 @@ def _verify_section(found: Verification, result: ClipResult) -> str:
     ]
     if found.band_area_nm2 is not None:
         note = f"Area of the PV band: {found.band_area_nm2:,.0f} nm². {note}"
-    body = f'{table(head, rows)}<p class="note">{note}</p>{more}{listed}{"".join(figures)}'
-    return (
-        f'<section class="measured" id="verification"><h2>Verification: '
-        f'<span class="verdict {verdict}">{verdict}</span></h2>{body}</section>'
-    )
+    body = f'{table(head, rows)}<p class="note">{note}</p>{listed}{"".join(figures)}'
+    return section("verification", "Verification", body, verdict, verdict)

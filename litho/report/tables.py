@@ -27,13 +27,18 @@ def tiles(result: ClipResult) -> str:
         ("Shots", shots.get("count"), f"by {shots.get('method')}"),
         ("Time", info.get("seconds"), f"s on {info.get('device_name', info.get('device', 'this machine'))}"),
     ]
-    return "".join(_tile(*entry) for entry in found if entry[1] is not None)
+    return "".join(tile(*entry) for entry in found if entry[1] is not None)
 
 
 def numbers_table(result: ClipResult) -> str:
     """Return every figure and every word about where it was computed, as rows of a table."""
     figures = {key: value for key, value in result.metrics.items() if key not in _DRAWN}
-    rows = [*flat(figures), *flat(result.info)]
+    return number_rows(figures, result.info)
+
+
+def number_rows(*values: Mapping[str, Any]) -> str:
+    """Return every leaf of nested mappings as rows of a table."""
+    rows = [row for one in values for row in flat(one)]
     return "".join(f'<tr><th scope="row">{escape(k)}</th><td>{escape(v)}</td></tr>' for k, v in rows)
 
 
@@ -69,6 +74,7 @@ def _grouped(value: object) -> str:
     return f"{value:,.0f}" if isinstance(value, float) else str(value)
 
 
-def _tile(name: str, value: object, unit: str) -> str:
+def tile(name: str, value: object, unit: str) -> str:
+    """Return a figure as an item of a description list."""
     text = escape(number_text(value))
     return f'<div class="tile"><dt>{escape(name)}</dt><dd><b>{text}</b> <span>{escape(unit)}</span></dd></div>'

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import gdstk
 import numpy as np
+from gdstk import Library
 
 from litho.kernel_files import write_kernels
 from litho.resources import path, recipe_names
@@ -25,9 +26,9 @@ def seeds(kind: str) -> list[bytes]:
     return _MAKERS[kind]()
 
 
-def library() -> gdstk.Library:
+def library() -> Library:
     """Return three levels of cells with every element that formats have."""
-    made = gdstk.Library(**NM)
+    made = Library(**NM)
     leaf, middle, top = (made.new_cell(name) for name in ("LEAF", "MIDDLE", "TOP"))
     leaf.add(gdstk.rectangle((3, 5), (40, 22), layer=1), gdstk.Polygon([(0, 0), (9, 0), (9, 9), (4, 3)], 2, 1))
     leaf.add(gdstk.Label("a", (1, 1)))
@@ -43,9 +44,9 @@ def library() -> gdstk.Library:
     return made
 
 
-def flat() -> gdstk.Library:
+def flat() -> Library:
     """Return one cell with one rectangle."""
-    made = gdstk.Library(**NM)
+    made = Library(**NM)
     made.new_cell("A").add(gdstk.rectangle((0, 0), (10, 20), layer=1))
     return made
 
