@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from lines import wet
 
-from litho.chip.keys import canonical, tile_geometry
+from litho.chip.keys import tile_geometry
+from litho.chip.orientation import oriented
 from litho.chip.symmetry import ALL, IDENTITY, Symmetry, kernel_symmetries, model_symmetries
 from litho.grid import Grid
 from litho.image import aerial_image
@@ -152,14 +153,15 @@ def test_arrays_turn_as_what_they_are_samples_of(symmetry: Symmetry) -> None:
 
 
 def test_mirrored_tiles_share_a_result_that_is_turned_back() -> None:
-    """Whichever of them comes first, and whatever is done to the canonical one: each gets its own orientation of it."""
+    """Whichever of them comes first, whatever is done to the one that is computed: each gets its own orientation."""
     shapes = [np.array([(100.0, 100), (900, 100), (900, 250), (300, 250), (300, 700), (100, 700)])]
     grid, size = Grid((100, 100), (10.0, 10.0)), (1000.0, 1000.0)
     results = {}
     for s in ALL:
         tile = tile_geometry([s.of_polygon(p, size) for p in shapes], (0, 0, 1000, 1000), 1.0)
-        standard, turned = canonical(tile, ALL)
-        computed = coverage(standard.polygons_nm(), grid) + np.arange(100) / 1000  # not symmetric in itself
+        digests = {turn: tile.turned(turn).digest for turn in ALL}
+        turned = oriented(digests.__getitem__, ALL).turn
+        computed = coverage(tile.turned(turned).polygons_nm(), grid) + np.arange(100) / 1000  # not symmetric in itself
         results[s] = turned.inverse.of_array(computed)
     for s, result in results.items():
         np.testing.assert_array_equal(result, s.of_array(results[IDENTITY]))

@@ -28,6 +28,8 @@ class ChipSettings:
         optimiser steps of each such pass
     context_nm
         how far around its core a tile sees the mask when rules are mended
+    reuse_mirrored
+        whether tiles that are mirror images of each other, or quarter turns, are optimised once where light allows it
     """
 
     field_nm: float = 3072.0
@@ -38,6 +40,7 @@ class ChipSettings:
     border_passes: int = 1
     border_steps: int = 5
     context_nm: float = 240.0
+    reuse_mirrored: bool = True
 
     def __post_init__(self) -> None:
         for name in ("field_nm", "overlap_nm", "context_nm"):

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from litho.backend import to_host
 from litho.cells import Floats
-from litho.chip.symmetry import IDENTITY, Symmetry
+from litho.chip.symmetry import Symmetry
 from litho.contour import join_holes
 from litho.outlines import joined, outlines
 from litho.polygons import Box, merge
@@ -120,23 +120,6 @@ def geometry_of(drawn: Sequence[Whole], size_dbu: tuple[int, int], dbu_nm: float
     merged = merge(merge(in_dbu), (0, 0, width, height)) if in_dbu else []
     rings = [np.rint(ring * PARTS).astype(np.int64) for ring in outlines(merged)]
     return TileGeometry(_sorted(_cornered(rings)), (width * PARTS, height * PARTS), dbu_nm)
-
-
-def canonical(geometry: TileGeometry, allowed: Sequence[Symmetry]) -> tuple[TileGeometry, Symmetry]:
-    """Return one geometry for all that are equal after an allowed map, and the map that leads to it.
-
-    A result of the canonical geometry, turned by the map's `inverse`, is the tile's. Of several maps that lead there,
-    as for a tile that is its own mirror image, the first is taken.
-
-    Parameters
-    ----------
-    geometry
-        of a tile
-    allowed
-        maps that leave imaging as it is, a group, as `litho.chip.symmetry` finds it
-    """
-    found = [(geometry.turned(s), s) for s in allowed if s != IDENTITY]
-    return min([(geometry, IDENTITY), *found], key=lambda pair: (pair[0].digest, pair[1]))
 
 
 def tile_key(

@@ -9,20 +9,26 @@
 
 A key is made of all that a result depends on, the keys of the files that its task reads included, so that no pass but
 the first knows where a tile lies. A tile that is set aside is drawn as its target for all that come after it.
+
+Levels are found once for all tiles that are mirror images of each other, if light allows it: see
+`litho.chip.orientation`. Outlines are not: two tiles have the same outline over their seam because both do the same
+steps with the same numbers, which a mirror image would round another way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from litho.cells import Floats
 from litho.chip.executors import Task
 from litho.chip.keys import TileGeometry, code_version, content_digest, tile_key
 from litho.chip.mask_loops import as_floats, cut_at, unpacked_loops, whole_loops
+from litho.chip.orientation import Offset, Orientation, TurnedResult, alike_all_ways, names_after, oriented
 from litho.chip.store import TileStore
+from litho.chip.symmetry import IDENTITY, Symmetry
 from litho.chip.tile_finish import turn_of
 from litho.chip.tile_setup import TileSetup
 from litho.chip.tile_tasks import (
@@ -73,6 +79,7 @@ class ChipCorrection:
     device: str = "cpu"
     _keys: dict[str, dict[Place, str]] = field(default_factory=dict, init=False, repr=False)
     _lost: set[str] = field(default_factory=set, init=False, repr=False)
+    _orientations: dict[str, dict[Place, Orientation]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         plan, context = self.tiles, self.setup.settings.context_nm
@@ -103,6 +110,8 @@ class ChipCorrection:
             if kind in (MEND, SETTLE):
                 places = [p for p in places if turn_of(self._tile(p)) == self._turn(doing)]
             kept = [p for p in places if kind not in (SETTLE, CUT) or self._mended(p) != DRAWN]
+            if kind in (CORRECT, BORDER):
+                self._orientations[doing] = self._oriented(doing, kept)
             self._keys[doing] = {place: self._key(doing, place) for place in kept}
         return self._keys[doing]
 
@@ -113,6 +122,11 @@ class ChipCorrection:
             if key not in seen and key not in self._lost:
                 seen.add(key)
                 yield self._task(doing, place, key)
+
+    def result(self, doing: str, place: Place) -> TurnedResult:
+        """Return what a pass leaves of a tile, as it lies there."""
+        key = self.keys(doing)[place]
+        return self._orientation(doing, place).result(key)
 
     def set_aside(self, key: str) -> None:
         """Do without the result of a task: tiles that have it are drawn as their target."""
@@ -144,13 +158,15 @@ class ChipCorrection:
         return None if key is None or key in self._lost else key
 
     @cached_property
-    def _digests(self) -> dict[Place, str]:
-        """Hash of the target of each tile that is not empty."""
-        found = {}
+    def _digests(self) -> dict[Place, dict[Symmetry, str]]:
+        """Hash of the target of each tile that is not empty, as it lies and after every allowed map."""
+        found, known = {}, dict[str, dict[Symmetry, str]]()
         for tile in self.tiles.tiles():
             geometry = self._geometry(tile)
             if not is_empty(geometry, self.tiles, self.setup.margin_nm):
-                found[tile.column, tile.row] = geometry.digest
+                if geometry.digest not in known:
+                    known[geometry.digest] = {s: geometry.turned(s).digest for s in self.setup.symmetries}
+                found[tile.column, tile.row] = known[geometry.digest]
         return found
 
     @cached_property
@@ -173,45 +189,75 @@ class ChipCorrection:
     def _turn(self, doing: str) -> int:
         return int(doing.split()[1]) - 1
 
+    def _oriented(self, doing: str, places: Sequence[Place]) -> dict[Place, Orientation]:
+        """Return how tiles are computed: of all ways round that light allows, each in the one that reads smallest."""
+        known: dict[object, Orientation] = {}
+        found = {}
+        for place in places:
+            levels, box = self._levels(doing, place), box_of_plan(self._tile(place), self.tiles)
+            situation = self._digests[place][IDENTITY], box, tuple(levels.items())
+            if situation not in known:
+                known[situation] = oriented(partial(self._description, place, levels), self.setup.symmetries)
+            found[place] = known[situation]
+        return found
+
+    def _description(self, place: Place, levels: Mapping[Offset, TurnedResult], turn: Symmetry) -> tuple[Any, ...]:
+        """Return all that the task of a tile is given, after a turn."""
+        box = box_of_plan(self._tile(place), self.tiles, turn)
+        return self._digests[place][turn], box, sorted(names_after(turn, levels).items())
+
+    def _orientation(self, doing: str, place: Place) -> Orientation:
+        return self._orientations[doing][place] if doing.split()[0] in (CORRECT, BORDER) else Orientation()
+
     def _key(self, doing: str, place: Place) -> str:
-        tile = self._tile(place)
-        inputs = {**self._inputs(doing, place), "box": repr(box_of_plan(tile, self.tiles)), "device": self.device}
+        way = self._orientation(doing, place)
+        box = repr(box_of_plan(self._tile(place), self.tiles, way.turn))
+        about = {"box": box, "device": self.device, "group": repr(_words(way))}
+        inputs = {**self._inputs(doing, place, way.turn), **about}
         # the digest of a field's target stands for the target
-        geometry = _Digest(self._digests[place])
+        geometry = _Digest(self._digests[place][way.turn])
         return tile_key(geometry, self._shared, self._optics, code_version(), doing, inputs)  # type: ignore[arg-type]
 
     def _task(self, doing: str, place: Place, key: str) -> Task:
-        tile, plan = self._tile(place), self.tiles
+        tile, plan, way = self._tile(place), self.tiles, self._orientation(doing, place)
         payload = {
             "pass": doing,
-            "geometry": packed(self._geometry(tile)),
-            "box_nm": list(box_of_plan(tile, plan)),
+            "geometry": packed(self._geometry(tile).turned(way.turn)),
+            "box_nm": list(box_of_plan(tile, plan, way.turn)),
             "core_nm": list(plan.core_nm),
             "halo_nm": plan.halo_nm,
             "overlap_nm": plan.overlap_nm,
             "device": self.device,
-            "inputs": self._inputs(doing, place),
+            "inputs": self._inputs(doing, place, way.turn),
+            "group": _words(way),
             "turn": turn_of(tile),
         }
         return Task(key, f"{tile.name} {doing}", payload)
 
-    def _inputs(self, doing: str, place: Place) -> dict[str, str]:
-        """Return what a task reads, by kind and offset such as "level -1 0": keys, or what is there instead."""
-        kind = doing.split()[0]
-        if kind == CORRECT:
-            return {}
-        around = {(dx, dy): (place[0] + dx, place[1] + dy) for dy in (-1, 0, 1) for dx in (-1, 0, 1)}
+    def _inputs(self, doing: str, place: Place, turn: Symmetry = IDENTITY) -> dict[str, str]:
+        """Return what a task reads, by kind and offset such as "level -1 0": keys, or what is there instead.
+
+        The names of levels are those after a turn of the tile with all around it.
+        """
+        kind, around = doing.split()[0], _around(place)
         if kind in (SETTLE, CUT):
             before = self.passes.index(doing)
             found = {f"{MENDED} {dx} {dy}": self._mended(p) for (dx, dy), p in around.items()}
             return found | {f"{SETTLED} {dx} {dy}": self._settled(p, before) for (dx, dy), p in around.items()}
-        stop = self.passes.index(doing) if kind == BORDER else self.passes.index(f"{MEND} 1")
-        found = {f"level {dx} {dy}": self._level(p, stop) for (dx, dy), p in around.items()}
+        levels = self._levels(doing, place)
+        found = {f"level {dx} {dy}": name for (dx, dy), name in names_after(turn, levels).items()}
         if kind == MEND:
             for (dx, dy), p in around.items():
                 if self._state(p) == "" and turn_of(self._tile(p)) < self._turn(doing):
                     found[f"{MENDED} {dx} {dy}"] = self._mended(p)
         return found
+
+    def _levels(self, doing: str, place: Place) -> dict[Offset, TurnedResult]:
+        """Return the newest levels of a tile and around it, by offset; there are none before the first pass."""
+        if doing == CORRECT:
+            return {}
+        stop = self.passes.index(doing if doing.startswith(BORDER) else f"{MEND} 1")
+        return {offset: self._level(there, stop) for offset, there in _around(place).items()}
 
     def _settled(self, place: Place, stop: int) -> str:
         """Return the key of what a tile changed at last, or that it changed nothing before a pass."""
@@ -229,13 +275,13 @@ class ChipCorrection:
             return EMPTY
         return DRAWN if self._keys.get(CORRECT, {}).get(place) in self._lost else ""
 
-    def _level(self, place: Place, stop: int) -> str:
-        """Return the key of a tile's newest level before a pass, or what is there instead."""
+    def _level(self, place: Place, stop: int) -> TurnedResult:
+        """Return a tile's newest level before a pass, or what is there instead."""
         if (state := self._state(place)) != "":
-            return state
+            return alike_all_ways(state)
         for name in reversed(self.passes[:stop]):
-            if (key := self._keys[name][place]) not in self._lost:
-                return key
+            if self._keys[name][place] not in self._lost:
+                return self.result(name, place)
         raise AssertionError(f"no pass before {self.passes[stop]} has a level of {place}")
 
     def _mended(self, place: Place) -> str:
@@ -244,6 +290,15 @@ class ChipCorrection:
             return state
         key = self._keys[f"{MEND} {turn_of(self._tile(place)) + 1}"][place]
         return DRAWN if key in self._lost else key
+
+
+def _around(place: Place) -> dict[Offset, Place]:
+    """Return a tile and the eight around it by offset."""
+    return {(dx, dy): (place[0] + dx, place[1] + dy) for dy in (-1, 0, 1) for dx in (-1, 0, 1)}
+
+
+def _words(way: Orientation) -> list[str]:
+    return [symmetry.word for symmetry in way.group]
 
 
 @dataclass(frozen=True)

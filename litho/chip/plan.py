@@ -24,6 +24,7 @@ from litho.chip.chip_settings import ChipSettings
 from litho.chip.progress import duration
 from litho.chip.tile_choice import FIXED_BYTES, array_tiles, choose_tiles, field_bytes, largest_field_nm, machine_bytes
 from litho.chip.tile_setup import halo_of
+from litho.chip.tile_symmetries import planned_symmetries
 from litho.chip.tiles import TilePlan
 from litho.chip.windows import LayoutWindows
 from litho.config import Recipe
@@ -93,7 +94,7 @@ class ChipPlan:
     repeats
         whether cores are whole pitches of an array that the layout is made of
     distinct
-        tiles that differ, None if that was not counted
+        tiles that differ, also from the mirror images of all others where light allows that; None if not counted
     estimate
         time and memory
     """
@@ -229,7 +230,10 @@ def plan_chip(
     fitting = array_tiles(source, recipe, settings, halo, largest)
     tiles = choose_tiles(source.bounds_nm, recipe, settings, halo, largest) if fitting is None else fitting
     counted = count_equal and tiles.count <= MOST_COUNTED
-    distinct = distinct_tiles(tiles, source, 1 + settings.border_passes) if counted else None
+    distinct = None
+    if counted:
+        alike = planned_symmetries(recipe, settings, tiles.core_nm[0] == tiles.core_nm[1])
+        distinct = distinct_tiles(tiles, source, 1 + settings.border_passes, alike)
     layout = source.layout
     counts = {layer: layout.shape_count(layer) for layer in layout.layers}
     cell = layout.hierarchy.cells[layout.top].name

@@ -30,6 +30,7 @@ from litho.chip.progress import ChipProgress, PassSize
 from litho.chip.run_figures import RunLog, chip_result
 from litho.chip.store import TileStore
 from litho.chip.tile_setup import TileSetup, field_kernels, read_setup, tile_setup, write_setup
+from litho.chip.tile_symmetries import with_symmetries
 from litho.chip.tiled_mask import TiledMask
 from litho.chip.whole_mask import write_mask
 from litho.chip.whole_verify import PASS, STORE, VerifyPass, verify_task
@@ -195,7 +196,7 @@ def run_chip_job(
     begin = time.monotonic()
     log = RunLog(progress)
     with begun_run(job, executor, resume) as manifest:
-        setup = setup_of(job, resume)
+        setup = setup_of(job, resume, correct=True)
         store = TileStore(job.out / STORE)
         correction = ChipCorrection(job.plan.tiles, job.source, setup, job.device)
         log.plan(planned_passes(job, correction))
@@ -280,8 +281,18 @@ def _pass_size(doing: str, keys: dict[tuple[int, int], str], weight: float) -> P
     return PassSize(doing, len(set(keys.values())), len(keys), weight)
 
 
-def setup_of(job: ChipJob, resume: bool) -> TileSetup:
-    """Return what all tiles share, and write it for the workers; of a run that goes on, as it was written."""
+def setup_of(job: ChipJob, resume: bool, correct: bool = False) -> TileSetup:
+    """Return what all tiles share, and write it for the workers; of a run that goes on, as it was written.
+
+    Parameters
+    ----------
+    job
+        with recipe and plan
+    resume
+        whether the run goes on
+    correct
+        whether tiles are corrected, and may share results with their mirror images
+    """
     if resume and (job.out / STORE).is_dir():
         try:
             return read_setup(job.out)
@@ -290,6 +301,7 @@ def setup_of(job: ChipJob, resume: bool) -> TileSetup:
     width, height = job.plan.tiles.field_nm
     with single_threaded_blas():  # the same bits on any number of cores
         setup = tile_setup(job.recipe, job.settings, field_kernels(job.recipe, (height, width)))
+        setup = with_symmetries(setup) if correct else setup
     write_setup(job.out, setup)
     read_setup.cache_clear()  # this process may have had another run in a folder of this name
     return setup

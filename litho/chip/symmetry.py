@@ -1,13 +1,10 @@
-"""The eight mirrors and quarter turns of a field: which of them leave imaging as it is, and how tiles could use them.
-
-`litho chip` does not use them yet: it computes once only what is equal after a translation.
+"""The eight mirrors and quarter turns of a field: which of them leave imaging as it is.
 
 A tile that is the mirror image of another one need not be corrected again if light treats both alike. Whether it does
 is checked on what is used: on kernels, by the coherence matrix that they stand for, and on the whole way from polygons
-to images, by patterns that have no symmetry of their own.
+to images, by patterns that have no symmetry of their own. `litho.chip.tile_symmetries` does both for a recipe.
 
-The result of a tile would then be defined as that of its canonical orientation, turned back, so that it does not
-depend on which of several mirrored tiles came first: `litho.chip.keys.canonical`.
+Which way round a tile is then computed, and how its result is turned back, is the matter of `litho.chip.orientation`.
 """
 
 from __future__ import annotations
@@ -22,6 +19,7 @@ from numpy.typing import NDArray
 from litho.backend import to_host
 from litho.cells import Floats
 from litho.grid import Grid
+from litho.polygons import Box
 from litho.socs import Kernels
 
 TOLERANCE = 2e-6
@@ -45,6 +43,16 @@ class Symmetry:
     swap: bool = False
     flip_x: bool = False
     flip_y: bool = False
+
+    @classmethod
+    def named(cls, word: str) -> Symmetry:
+        """Return the map that has a `word`."""
+        return cls("s" in word, "x" in word, "y" in word)
+
+    @property
+    def word(self) -> str:
+        """Letters: "s" for the swap, then "x" and "y" for the signs; empty if nothing moves."""
+        return "s" * self.swap + "x" * self.flip_x + "y" * self.flip_y
 
     @property
     def matrix(self) -> NDArray[np.int64]:
@@ -72,6 +80,16 @@ class Symmetry:
         x, y = points[:, ::-1].T if self.swap else points.T
         width, height = size[::-1] if self.swap else size
         return np.stack([width - x if self.flip_x else x, height - y if self.flip_y else y], axis=1)
+
+    def of_offset(self, offset: tuple[int, int]) -> tuple[int, int]:
+        """Return a step (x, y) from the middle of a field."""
+        x, y = offset[::-1] if self.swap else offset
+        return -x if self.flip_x else x, -y if self.flip_y else y
+
+    def of_box(self, box: Box, size: tuple[float, float]) -> Box:
+        """Return x0, y0, x1, y1 of a box in a field of `size`, as `of_points` does."""
+        (x0, y0), (x1, y1) = np.sort(self.of_points(np.reshape(box, (2, 2)), size), axis=0).tolist()
+        return x0, y0, x1, y1
 
     def of_polygon(self, points: NDArray[Any], size: tuple[Any, Any]) -> NDArray[Any]:
         """Return an outline as `of_points` does; one that ran counter-clockwise does so again."""
@@ -103,7 +121,7 @@ def kernel_symmetries(kernels: Sequence[Kernels], tolerance: float = TOLERANCE) 
     tolerance
         largest relative difference
     """
-    return tuple(s for s in ALL if all(_keeps(s, k, tolerance) for k in kernels))
+    return _group(lambda s: all(_keeps(s, k, tolerance) for k in kernels))
 
 
 def model_symmetries(
@@ -121,14 +139,38 @@ def model_symmetries(
     tolerance
         largest difference
     """
-    allowed = [s for s in ALL if not s.swap or grid.shape[0] == grid.shape[1]]
     size, corner = grid.period_nm[::-1], np.asarray(grid.origin_nm)
-    for seed in range(_PATTERNS):
-        shapes = _pattern(size, np.random.default_rng(seed))
-        before = np.asarray(images([p + corner for p in shapes]))
-        after = {s: np.asarray(images([s.of_polygon(p, size) + corner for p in shapes])) for s in allowed}
-        allowed = [s for s in allowed if np.abs(after[s] - s.of_array(before)).max() <= tolerance]
-    return tuple(allowed)
+    drawn = [_pattern(size, np.random.default_rng(seed)) for seed in range(_PATTERNS)]
+    before = [np.asarray(images([p + corner for p in shapes])) for shapes in drawn]
+
+    def keeps(s: Symmetry) -> bool:
+        if s.swap and grid.shape[0] != grid.shape[1]:
+            return False
+        turned = (np.asarray(images([s.of_polygon(p, size) + corner for p in shapes])) for shapes in drawn)
+        return all(np.abs(a - s.of_array(b)).max() <= tolerance for a, b in zip(turned, before, strict=True))
+
+    return _group(keeps)
+
+
+def _group(keeps: Callable[[Symmetry], bool]) -> tuple[Symmetry, ...]:
+    """Return the maps that keep something; what follows from others is not asked for, so that they are a group."""
+    kept, refused = {IDENTITY}, set[Symmetry]()
+    for s in ALL:
+        if s in kept:
+            continue
+        more = _closed(kept | {s})
+        if not more & refused and keeps(s):
+            kept = more
+        else:
+            refused.add(s)
+    return tuple(s for s in ALL if s in kept)
+
+
+def _closed(maps: set[Symmetry]) -> set[Symmetry]:
+    """Return maps and all that they lead to, one after the other."""
+    while (more := {a.after(b) for a in maps for b in maps}) != maps:
+        maps = more
+    return maps
 
 
 def _pattern(size: tuple[float, float], rng: np.random.Generator) -> list[Floats]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from litho.chip.ambit import halo_nm
 from litho.chip.chip_settings import ChipSettings
+from litho.chip.symmetry import IDENTITY, Symmetry
 from litho.config import Recipe, read_recipe
 from litho.io.atomic import atomic_path
 from litho.job import JobError
@@ -50,6 +51,8 @@ class TileSetup:
         transmission
     kernels
         one set per focus, for a tile's field
+    symmetries
+        maps after which tiles are imaged as before and may share results, a group; see `litho.chip.tile_symmetries`
     """
 
     recipe: Recipe
@@ -57,6 +60,7 @@ class TileSetup:
     process: Process
     mask: Mask
     kernels: tuple[Kernels, ...]
+    symmetries: tuple[Symmetry, ...] = (IDENTITY,)
 
     def __post_init__(self) -> None:
         if whole_multiple(self.pixel_nm, self.recipe.output.dbu_nm) == 0:
@@ -151,6 +155,7 @@ def write_setup(folder: Path, setup: TileSetup) -> None:
     inner = folder / FOLDER
     inner.mkdir(parents=True, exist_ok=True)
     texts = {"recipe.toml": setup.recipe.to_toml(), "settings.json": json.dumps(asdict(setup.settings))}
+    texts["symmetries.json"] = json.dumps([symmetry.word for symmetry in setup.symmetries])
     for name, text in texts.items():
         with atomic_path(inner / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
@@ -164,4 +169,6 @@ def read_setup(folder: Path) -> TileSetup:
     recipe = read_recipe((inner / "recipe.toml").read_text(encoding="utf-8"))
     settings = ChipSettings(**json.loads((inner / "settings.json").read_text(encoding="utf-8")))
     held = read_kernels(inner / "kernels.npz")
-    return tile_setup(recipe, settings, [held[f"focus{n}"] for n in range(len(held))])
+    words = json.loads((inner / "symmetries.json").read_text(encoding="utf-8"))
+    setup = tile_setup(recipe, settings, [held[f"focus{n}"] for n in range(len(held))])
+    return replace(setup, symmetries=tuple(Symmetry.named(word) for word in words))

@@ -1,6 +1,7 @@
 """What a worker does with a task of a correction: read files, compute one tile, write a file.
 
-A task knows no places, only what lies around the tile: all lengths count from its field's or its core's corner.
+A task knows no places, only what lies around the tile: all lengths count from its field's or its core's corner. Tasks
+that find levels may be a mirror image of the tile: neighbours, targets and boxes then come mirrored too.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from litho.chip.executors import Task
 from litho.chip.keys import TileGeometry
 from litho.chip.mask_loops import Whole, packed_loops, unpacked_loops
 from litho.chip.mask_patches import Patch
+from litho.chip.orientation import evened, read_name
 from litho.chip.store import TileStore
+from litho.chip.symmetry import Symmetry
 from litho.chip.tile_finish import Mended, mended, tile_polygons
 from litho.chip.tile_outlines import outlined
 from litho.chip.tile_setup import TileSetup, read_setup
@@ -65,14 +68,19 @@ class TileWork:
     def correct(self) -> dict[str, NDArray[Any]]:
         """Return the level of the field optimised for itself, on core and overlap."""
         level = corrected_level(self._geometry, self._box, self.setup, self.payload["device"])
-        return {"level": kept_part(level, self._plan, self.setup.pixel_nm)}
+        return {"level": self._evened(level)}
 
     def border(self) -> dict[str, NDArray[Any]]:
         """Return the level after more steps from the blend of all levels, on core and overlap."""
         device, plan, setup = self.payload["device"], self._plan, self.setup
         problem = tile_problem(self._geometry, self._box, setup, device)
         level = improved_level(self._blend(plan.halo_nm), problem, setup, plan, device)
-        return {"level": kept_part(level, plan, setup.pixel_nm)}
+        return {"level": self._evened(level)}
+
+    def _evened(self, level: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the part of a field's level that is kept; of a tile that is its own mirror image, as symmetric."""
+        group = [Symmetry.named(word) for word in self.payload["group"]]
+        return evened(kept_part(level, self._plan, self.setup.pixel_nm), group)
 
     def mend(self) -> dict[str, NDArray[Any]]:
         """Return the outlines of the blend around the core, and what was changed in them to keep the rules."""
@@ -139,7 +147,8 @@ class TileWork:
             return np.full(shape.kept, self.setup.background, np.float32)
         if key == DRAWN:
             return self._drawn(offset, shape)
-        return np.asarray(self.store.get(key).arrays["level"], dtype=np.float32)
+        file, turn = read_name(key)
+        return np.asarray(turn.of_array(self.store.get(file).arrays["level"]), dtype=np.float32)
 
     def _drawn(self, offset: tuple[int, int], shape: BlendShape) -> NDArray[np.float32]:
         """Return the level of a neighbour whose mask is its target, as far as this tile's field shows it."""

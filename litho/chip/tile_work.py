@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from litho.backend import Array, to_device, to_host
 from litho.chip.keys import TileGeometry
+from litho.chip.symmetry import IDENTITY, Symmetry
 from litho.chip.tile_setup import TileSetup
 from litho.chip.tiles import Tile, TilePlan
 from litho.flow import probe_costs
@@ -26,10 +27,20 @@ from litho.polygons import Box
 from litho.raster import coverage
 
 
-def box_of_plan(tile: Tile, plan: TilePlan) -> Box:
-    """Return x0, y0, x1, y1 of all cores, from the corner of a tile's field and cut at it: no mask lies beyond."""
+def box_of_plan(tile: Tile, plan: TilePlan, turn: Symmetry = IDENTITY) -> Box:
+    """Return x0, y0, x1, y1 of all cores, from the corner of a tile's field and cut at it: no mask lies beyond.
+
+    Parameters
+    ----------
+    tile, plan
+        the tile, and all of them
+    turn
+        of the field; what it rounds does not tell boxes apart
+    """
     (x, y), (x0, y0, x1, y1), (width, height) = tile.field_nm[:2], plan.box_nm, plan.field_nm
-    return max(x0 - x, 0.0), max(y0 - y, 0.0), min(x1 - x, width), min(y1 - y, height)
+    box = max(x0 - x, 0.0), max(y0 - y, 0.0), min(x1 - x, width), min(y1 - y, height)
+    x0, y0, x1, y1 = (round(side, 6) for side in turn.of_box(box, plan.field_nm))
+    return x0, y0, x1, y1
 
 
 def is_empty(geometry: TileGeometry, plan: TilePlan, reach_nm: float) -> bool:
