@@ -19,6 +19,7 @@ import litho.chip.windows
 from litho.box_index import BoxIndex
 from litho.chip.array_pitch import array_pitch, array_plan, distinct_tiles
 from litho.chip.keys import tile_geometry
+from litho.chip.symmetry import ALL
 from litho.chip.tiles import tile_plan
 from litho.chip.windows import LayoutWindows
 from litho.io import write_gds, write_oasis
@@ -209,9 +210,11 @@ def test_the_pitch_of_an_array_is_found_and_tiles_fit_it(tmp_path: Path) -> None
     assert found.pitch_nm == (BLOCK_NM, BLOCK_NM) and found.corner_nm == (0, 0) and found.share == 1
     plan = array_plan(source, 4000, 600, unit_nm=4)
     assert plan is not None
-    assert plan.core_nm == (4 * BLOCK_NM, 4 * BLOCK_NM) and plan.origin_nm == (0, 0) and plan.counts == (8, 5)
+    assert plan.core_nm == (4 * BLOCK_NM, 4 * BLOCK_NM) and plan.counts == (8, 5)
+    assert plan.origin_nm == (-BLOCK_NM, 0)  # 30 blocks of 32 and 20 of 20: in the middle
     # at each side one kind, and one inside; then one more at each side
     assert distinct_tiles(plan, source, 2) == (3 * 3, 5 * 5)
+    assert distinct_tiles(plan, source, 2, [s for s in ALL if not s.swap]) == (2 * 2, 3 * 3)
     other = tile_plan(source.bounds_nm, (3700.0, 3700.0), 600.0)
     assert distinct_tiles(other, source)[0] > 30
 

@@ -179,20 +179,32 @@ def _span(
     low: float, high: float, pitch: float | None, corner: float, longest: float, unit: float
 ) -> tuple[float, float, int, bool]:
     """Return a core's length, where the first begins, how many there are, and whether they fit an array."""
-    core = None if pitch is None else _multiple(pitch, longest, unit)
-    if core is None:
+    common = None if pitch is None else _common(pitch, unit)
+    if common is None or common > longest + 1e-9:
         core, begin = fitted_core(high - low, longest, unit), math.floor(low / unit + 1e-9) * unit
-    else:
-        begin = math.floor(corner / unit + 1e-9) * unit
-        begin -= math.ceil((begin - low) / core - 1e-9) * core
-    return core, begin, max(1, math.ceil((high - begin) / core - 1e-9)), pitch is not None and core is not None
+        return core, begin, max(1, math.ceil((high - begin) / core - 1e-9)), False
+    core = round(math.floor(longest / common + 1e-9) * common, 4)
+    begin, count = _in_the_middle(low, high, core, common, math.floor(corner / unit + 1e-9) * unit)
+    return core, begin, count, True
 
 
-def _multiple(pitch: float, longest: float, unit: float) -> float | None:
-    """Return the largest length that is a whole number of pitches and of units, or None."""
-    common = math.lcm(round(pitch / _FINEST_NM), round(unit / _FINEST_NM)) * _FINEST_NM
-    count = math.floor(longest / common + 1e-9)
-    return round(count * common, 4) if count else None
+def _in_the_middle(low: float, high: float, core: float, step: float, corner: float) -> tuple[float, int]:
+    """Return where the first of the fewest cores begins that cover a stretch, whole steps from a corner.
+
+    As near to the middle as steps allow: the ends of an array that is its own mirror image then see the same.
+    """
+    count = max(1, math.ceil((high - low) / core - 1e-9))
+    while True:
+        middle = (low + high - count * core) / 2
+        begin = round(corner + round((middle - corner) / step) * step, 4)
+        if begin <= low + 1e-9 * core and begin + count * core >= high - 1e-9 * core:
+            return begin, count
+        count += 1
+
+
+def _common(pitch: float, unit: float) -> float:
+    """Return the smallest length that is a whole number of pitches and of units."""
+    return math.lcm(round(pitch / _FINEST_NM), round(unit / _FINEST_NM)) * _FINEST_NM
 
 
 def _weights(root: Turned) -> tuple[dict[float, tuple[float, float]], dict[float, tuple[float, float]]]:
