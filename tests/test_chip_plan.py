@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import gdstk
@@ -21,6 +22,7 @@ from litho.chip.windows import LayoutWindows
 from litho.config import Recipe, load_recipe, read_recipe
 from litho.flow import bytes_per_clip
 from litho.job import JobError, prepare
+from litho.patterns_array import write_memory_array
 from litho.raster import polygon_area_nm2
 from litho.recipe_tables import FieldTable
 
@@ -104,6 +106,17 @@ def test_the_plan_tells_layers_shapes_tiles_and_says_that_its_time_is_an_estimat
     for words in ("lines.oas", "1/0: 40, 7/3: 1", "5.13 x 2.5 µm", "halo 256 nm", "an estimate", "2, "):
         assert words in text, words
     assert plan.figures()["shapes"] == 40
+
+
+def test_mirror_images_count_once_where_light_allows_it(recipe: Recipe, tmp_path: Path) -> None:
+    """Six by four tiles of blocks that are their own mirror images; the source is a ring, the cores are no squares."""
+    write_memory_array(tmp_path / "memory.oas", (12, 8))
+    source = LayoutWindows(tmp_path / "memory.oas")
+    settings = ChipSettings(field_nm=1568.0, halo_nm=256.0, margin_nm=96.0)
+    plans = [plan_chip(source, recipe, replace(settings, reuse_mirrored=reuse)) for reuse in (True, False)]
+    assert plans[0].tiles == plans[1].tiles and plans[0].tiles.counts == (6, 4)
+    assert [plan.distinct for plan in plans] == [3 * 2, 6 * 4]
+    assert plans[0].estimate.core_seconds < plans[1].estimate.core_seconds
 
 
 def test_an_array_gets_cores_of_whole_pitches_and_its_equal_tiles_are_counted_once(

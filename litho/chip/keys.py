@@ -116,8 +116,10 @@ def geometry_of(drawn: Sequence[Whole], size_dbu: tuple[int, int], dbu_nm: float
     """Return what polygons (n, 2), in parts of a database unit from a field's corner, draw in the field."""
     width, height = size_dbu
     in_dbu = [ring / PARTS for ring in _sorted(drawn)]
-    # merged before they are cut, and again: shapes that abut along part of an edge take two passes to become one
     merged = merge(merge(in_dbu), (0, 0, width, height)) if in_dbu else []
+    # shapes that abut along part of an edge, as a cut may leave them, take more passes to become one
+    while len(again := merge(merged)) < len(merged):
+        merged = again
     rings = [np.rint(ring * PARTS).astype(np.int64) for ring in outlines(merged)]
     return TileGeometry(_sorted(_cornered(rings)), (width * PARTS, height * PARTS), dbu_nm)
 
