@@ -203,8 +203,8 @@ def _coherence_difference(first: NDArray[Any], second: NDArray[Any], weights: ND
     a = first.reshape(len(first), -1) * np.sqrt(weights)[:, None]
     b = second.reshape(len(second), -1) * np.sqrt(weights)[:, None]
     norm = np.linalg.norm(a.conj() @ a.T)
-    basis, triangle = np.linalg.qr(np.concatenate([a, b]).T, mode="reduced")
-    del basis  # the difference lives in what both span, where it is small enough to be written out
+    # the difference lives in what both span, where it is small enough to be written out
+    triangle: NDArray[Any] = np.asarray(np.linalg.qr(np.concatenate([a, b]).T, mode="r"))
     left, right = triangle[:, : len(a)], triangle[:, len(a) :]
     return float(np.linalg.norm(left @ left.conj().T - right @ right.conj().T) / norm)
 
