@@ -14,7 +14,6 @@ import pytest
 from numpy.typing import NDArray
 
 from litho.cells import Floats
-from litho.chip.array_pitch import distinct_tiles
 from litho.chip.chip_settings import ChipSettings
 from litho.chip.executors import Task
 from litho.chip.keys import TileGeometry, tile_geometry
@@ -23,6 +22,7 @@ from litho.chip.passes import ChipCorrection, run_task
 from litho.chip.processes import local_processes
 from litho.chip.store import TileStore
 from litho.chip.symmetry import ALL, IDENTITY, Symmetry
+from litho.chip.tile_kinds import distinct_tiles
 from litho.chip.tile_setup import TileSetup, field_kernels, read_setup, tile_setup, write_setup
 from litho.chip.tile_symmetries import allowed_symmetries, planned_symmetries, with_symmetries
 from litho.chip.tiles import TilePlan
@@ -190,6 +190,15 @@ def test_fields_that_are_no_squares_and_who_does_not_want_it(setup: TileSetup) -
     assert count(chip_of(in_all(MIRRORS), plain), "correct") == 4
 
 
+def test_maps_that_are_no_group_of_the_field_are_refused(setup: TileSetup) -> None:
+    for symmetries in ((), (IDENTITY, QUARTER), (FLIP_X,), (IDENTITY, FLIP_X, FLIP_Y)):
+        with pytest.raises(ValueError, match="`symmetries` must be a group that maps the field onto itself, but got"):
+            replace(setup, symmetries=symmetries)
+    wide = tuple(replace(k, period_nm=(1024.0, 2048.0)) for k in setup.kernels)
+    with pytest.raises(ValueError, match="`symmetries` must be a group"):
+        replace(setup, kernels=wide)
+
+
 def test_workers_read_which_maps_are_allowed(setup: TileSetup, tmp_path: Path) -> None:
     write_setup(tmp_path, replace(setup, symmetries=(IDENTITY, QUARTER, HALF_TURN, QUARTER.inverse)))
     read_setup.cache_clear()
@@ -325,5 +334,5 @@ def test_a_plan_counts_what_will_be_computed(setup: TileSetup) -> None:
     lines = [np.array([(x, 40.0), (x + 64, 40.0), (x + 64, 1496.0), (x, 1496.0)]) for x in np.arange(32.0, 2048, 128)]
     for symmetries, first in ((setup.symmetries, 4), ((IDENTITY,), 9)):
         chip = ChipCorrection(plan, Shapes(lines), replace(setup, symmetries=symmetries))
-        counted = distinct_tiles(plan, Shapes(lines), 2, symmetries)  # type: ignore[arg-type]
+        counted = distinct_tiles(plan, Shapes(lines), 2, symmetries)
         assert counted == (count(chip, "correct"), count(chip, "border 1")) and counted[0] == first

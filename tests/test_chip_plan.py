@@ -116,6 +116,7 @@ def test_mirror_images_count_once_where_light_allows_it(recipe: Recipe, tmp_path
     plans = [plan_chip(source, recipe, replace(settings, reuse_mirrored=reuse)) for reuse in (True, False)]
     assert plans[0].tiles == plans[1].tiles and plans[0].tiles.counts == (6, 4)
     assert [plan.distinct for plan in plans] == [3 * 2, 6 * 4]
+    assert [plan.drawn_apart for plan in plans] == [6 * 4, 6 * 4]
     assert plans[0].estimate.core_seconds < plans[1].estimate.core_seconds
 
 

@@ -17,9 +17,10 @@ from layout_cells import NM, box, one_cell, random_hierarchy
 
 import litho.chip.windows
 from litho.box_index import BoxIndex
-from litho.chip.array_pitch import array_pitch, array_plan, distinct_tiles
+from litho.chip.array_pitch import array_pitch, array_plan
 from litho.chip.keys import tile_geometry
 from litho.chip.symmetry import ALL
+from litho.chip.tile_kinds import distinct_tiles
 from litho.chip.tiles import tile_plan
 from litho.chip.windows import LayoutWindows
 from litho.io import write_gds, write_oasis

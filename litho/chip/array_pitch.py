@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from litho.cells import Floats
-from litho.chip.keys import content_digest
-from litho.chip.orientation import TurnedResult, names_after, oriented
-from litho.chip.symmetry import IDENTITY, Symmetry
-from litho.chip.tile_work import box_of_plan
 from litho.chip.tiles import TilePlan, fitted_core
 from litho.chip.windows import LayoutWindows
 from litho.flattened import Placed, Turned
@@ -110,69 +106,6 @@ def array_plan(
         return None
     (width, x, columns, _), (height, y, rows, _) = spans
     return TilePlan(box, (width, height), halo_nm, overlap_nm, (x, y), (columns, rows))
-
-
-def distinct_tiles(
-    plan: TilePlan, source: LayoutWindows, passes: int = 1, symmetries: Sequence[Symmetry] = (IDENTITY,)
-) -> tuple[int, ...]:
-    """Return how many tiles of a plan differ, pass by pass, before anything is computed.
-
-    Parameters
-    ----------
-    plan, source
-        tiles and layout
-    passes
-        in the first a tile sees its field, in each that follows the results of itself and its eight neighbours, and
-        with them what these saw
-    symmetries
-        maps after which tiles count as equal, a group
-    """
-    results = _first_results(plan, source, symmetries)
-    counts = [_distinct(results)]
-    for _ in range(passes - 1):
-        results = _next_results(results, symmetries)
-        counts.append(_distinct(results))
-    return tuple(counts)
-
-
-def _first_results(
-    plan: TilePlan, source: LayoutWindows, symmetries: Sequence[Symmetry]
-) -> dict[tuple[int, int], TurnedResult]:
-    """Return what stands for the result of each tile, by column and row, that sees its field only."""
-    found, known = {}, dict[object, TurnedResult]()
-    for tile in plan.tiles():
-        geometry = source.geometry(tile.field_nm)
-        seen = geometry.digest, box_of_plan(tile, plan)
-        if seen not in known:
-            described = {s: repr((geometry.turned(s).digest, box_of_plan(tile, plan, s))) for s in symmetries}
-            known[seen] = _result(described)
-        found[tile.column, tile.row] = known[seen]
-    return found
-
-
-def _next_results(
-    results: Mapping[tuple[int, int], TurnedResult], symmetries: Sequence[Symmetry]
-) -> dict[tuple[int, int], TurnedResult]:
-    """Return the same of a pass in which each tile sees these results of itself and its neighbours."""
-    found, known = {}, dict[object, TurnedResult]()
-    offsets = [(dx, dy) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
-    for column, row in results:
-        places = {(dx, dy): (column + dx, row + dy) for dx, dy in offsets}
-        around = {offset: results[place] for offset, place in places.items() if place in results}
-        seen = tuple(around.items())
-        if seen not in known:
-            known[seen] = _result({s: content_digest(sorted(names_after(s, around).items())) for s in symmetries})
-        found[column, row] = known[seen]
-    return found
-
-
-def _result(described: Mapping[Symmetry, str]) -> TurnedResult:
-    way = oriented(described.__getitem__, tuple(described))
-    return way.result(described[way.turn])
-
-
-def _distinct(results: Mapping[tuple[int, int], TurnedResult]) -> int:
-    return len({result.key for result in results.values()})
 
 
 def _span(

@@ -19,10 +19,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from litho.cells import Layer
-from litho.chip.array_pitch import distinct_tiles
 from litho.chip.chip_settings import ChipSettings
 from litho.chip.progress import duration
+from litho.chip.symmetry import IDENTITY
 from litho.chip.tile_choice import FIXED_BYTES, array_tiles, choose_tiles, field_bytes, largest_field_nm, machine_bytes
+from litho.chip.tile_kinds import distinct_fields, fields_seen
 from litho.chip.tile_setup import halo_of
 from litho.chip.tile_symmetries import planned_symmetries
 from litho.chip.tiles import TilePlan
@@ -39,6 +40,9 @@ SECONDS_PER_CORE_UM2 = 1.0
 
 SECONDS_TO_IMAGE_UM2 = 0.1
 """Likewise of a verification, for an um^2 of field."""
+
+Counted = tuple[Sequence[int], int]
+"""tiles that differ: in each pass that finds levels, and in those that follow"""
 
 MOST_COUNTED = 4096
 """Layouts of more tiles are not looked through for equal ones before the run."""
@@ -95,6 +99,8 @@ class ChipPlan:
         whether cores are whole pitches of an array that the layout is made of
     distinct
         tiles that differ, also from the mirror images of all others where light allows that; None if not counted
+    drawn_apart
+        tiles whose outlines differ after the border passes: mirror images do
     estimate
         time and memory
     """
@@ -108,6 +114,7 @@ class ChipPlan:
     ambit_nm: float
     repeats: bool
     distinct: int | None
+    drawn_apart: int | None
     estimate: Estimate
 
     def figures(self) -> dict[str, Any]:
@@ -168,19 +175,19 @@ def estimated(
     plan: TilePlan,
     recipe: Recipe,
     settings: ChipSettings,
-    distinct: Sequence[int] | None,
+    distinct: Counted | None,
     workers: int,
     correct: bool = True,
 ) -> Estimate:
     """Return the time and memory that a run is taken to need."""
     width, height = plan.field_nm
     field_um2, core_um2 = width * height / 1e6, plan.core_nm[0] * plan.core_nm[1] / 1e6
-    counts = [plan.count] * (1 + settings.border_passes) if distinct is None else distinct
-    total = counts[-1] * SECONDS_TO_IMAGE_UM2 * field_um2
+    counts, apart = ([plan.count] * (1 + settings.border_passes), plan.count) if distinct is None else distinct
+    total = apart * SECONDS_TO_IMAGE_UM2 * field_um2
     if correct:
         each = [work_per_um2(recipe), *[settings.border_steps * last_step_work(recipe)] * settings.border_passes]
         total += sum(n * SECONDS_PER_WORK * work * field_um2 for n, work in zip(counts, each, strict=True))
-        total += counts[-1] * SECONDS_PER_CORE_UM2 * core_um2
+        total += apart * SECONDS_PER_CORE_UM2 * core_um2
     rate = total / (plan.count * core_um2)
     basis = f"an estimate, from {rate:.2g} s a µm² on one core of a Xeon, not measured here"
     return Estimate(total, workers, FIXED_BYTES + field_bytes(recipe, width, height), basis)
@@ -230,10 +237,7 @@ def plan_chip(
     fitting = array_tiles(source, recipe, settings, halo, largest)
     tiles = choose_tiles(source.bounds_nm, recipe, settings, halo, largest) if fitting is None else fitting
     counted = count_equal and tiles.count <= MOST_COUNTED
-    distinct = None
-    if counted:
-        alike = planned_symmetries(recipe, settings, tiles.core_nm[0] == tiles.core_nm[1])
-        distinct = distinct_tiles(tiles, source, 1 + settings.border_passes, alike)
+    distinct = _counted(tiles, source, recipe, settings) if counted else None
     layout = source.layout
     counts = {layer: layout.shape_count(layer) for layer in layout.layers}
     cell = layout.hierarchy.cells[layout.top].name
@@ -246,9 +250,17 @@ def plan_chip(
         tiles,
         halo - recipe.inverse.smoothing_nm,
         fitting is not None,
-        None if distinct is None else distinct[0],
+        None if distinct is None else distinct[0][0],
+        None if distinct is None else distinct[1],
         estimated(tiles, recipe, settings, distinct, workers, correct),
     )
+
+
+def _counted(tiles: TilePlan, source: LayoutWindows, recipe: Recipe, settings: ChipSettings) -> Counted:
+    """Return how many tiles differ in each pass that finds levels, and in those that draw them."""
+    alike = planned_symmetries(recipe, settings, tiles.core_nm[0] == tiles.core_nm[1])
+    fields, passes = fields_seen(tiles, source, alike), 1 + settings.border_passes
+    return distinct_fields(fields, passes, alike), distinct_fields(fields, passes, (IDENTITY,))[-1]
 
 
 def show_plan(plan: ChipPlan, console: Console | None = None) -> None:

@@ -31,6 +31,7 @@ from litho.chip.run_figures import RunLog, chip_result
 from litho.chip.store import TileStore
 from litho.chip.tile_setup import TileSetup, field_kernels, read_setup, tile_setup, write_setup
 from litho.chip.tile_symmetries import with_symmetries
+from litho.chip.tile_tasks import BORDER, CORRECT
 from litho.chip.tiled_mask import TiledMask
 from litho.chip.whole_mask import write_mask
 from litho.chip.whole_verify import PASS, STORE, VerifyPass, verify_task
@@ -270,11 +271,12 @@ def verify_windows(checks: VerifyPass, out: Path, executor: Executor, manifest: 
 
 def planned_passes(job: ChipJob, correction: ChipCorrection) -> Iterator[PassSize]:
     """Yield the passes with the sizes that they have if no two tiles are equal."""
-    count = job.plan.tiles.count if job.plan.distinct is None else job.plan.distinct
+    tiles, levels = job.plan.tiles.count, (CORRECT, BORDER)
     for doing in (*correction.passes, PASS):
         kind = doing.split()[0]
-        share = 4 if kind in ("mend", "settle") else 1
-        yield PassSize(doing, max(1, count // share), max(count, job.plan.tiles.count), PASS_WEIGHTS[kind])
+        distinct = job.plan.distinct if kind in levels else job.plan.drawn_apart
+        count, share = tiles if distinct is None else distinct, 4 if kind in ("mend", "settle") else 1
+        yield PassSize(doing, max(1, count // share), tiles, PASS_WEIGHTS[kind])
 
 
 def _pass_size(doing: str, keys: dict[tuple[int, int], str], weight: float) -> PassSize:

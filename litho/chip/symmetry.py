@@ -166,6 +166,11 @@ def _group(keeps: Callable[[Symmetry], bool]) -> tuple[Symmetry, ...]:
     return tuple(s for s in ALL if s in kept)
 
 
+def is_group(maps: Sequence[Symmetry]) -> bool:
+    """Return whether maps are a group: one after the other they lead to none but themselves."""
+    return len(maps) > 0 and _closed(set(maps)) == set(maps)
+
+
 def _closed(maps: set[Symmetry]) -> set[Symmetry]:
     """Return maps and all that they lead to, one after the other."""
     while (more := {a.after(b) for a in maps for b in maps}) != maps:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from litho.chip.ambit import halo_nm
 from litho.chip.chip_settings import ChipSettings
-from litho.chip.symmetry import IDENTITY, Symmetry
+from litho.chip.symmetry import IDENTITY, Symmetry, is_group
 from litho.config import Recipe, read_recipe
 from litho.io.atomic import atomic_path
 from litho.job import JobError
@@ -70,6 +70,10 @@ class TileSetup:
             )
         if self.inverse.weights.epe > 0 and whole_multiple(self.pixel_nm, self.recipe.field.pixel_nm) == 0:
             raise JobError(f"`field.pixel_nm` must divide {self.pixel_nm:g}, but got {self.recipe.field.pixel_nm:g}.")
+        width, height = self.field_nm
+        if not is_group(self.symmetries) or (width != height and any(s.swap for s in self.symmetries)):
+            words = ", ".join(repr(s.word) for s in self.symmetries)
+            raise ValueError(f"`symmetries` must be a group that maps the field onto itself, but got {words}.")
 
     @property
     def inverse(self) -> IltSettings | LevelSetSettings:
