@@ -89,7 +89,7 @@ with tempfile.TemporaryDirectory() as folder:
     store, setup = TileStore(Path(folder) / STORE), read_setup(Path(folder))
     chip = ChipCorrection(job.plan.tiles, job.source, setup)
     alone, agreed = (
-        [store.get(chip.keys(name)[place]).arrays["level"] for place in ((0, 0), (1, 0))]
+        [chip.level(store, name, place) for place in ((0, 0), (1, 0))]
         for name in ("correct", f"border {SETTINGS.border_passes}")
     )
     mask = read_layout(Path(folder) / "mask.oas").polygons("2/0")

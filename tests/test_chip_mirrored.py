@@ -117,12 +117,7 @@ def run(
 
 def levels_of(chip: ChipCorrection, store: TileStore, doing: str) -> Levels:
     """The level of each tile that is there, as it lies."""
-    found = {}
-    for place in chip.keys(doing):
-        key, turn = read_name(chip.result(doing, place).name)
-        if store.is_whole(key):
-            found[place] = turn.of_array(store.get(key).arrays["level"])
-    return found
+    return {place: chip.level(store, doing, place) for place, key in chip.keys(doing).items() if store.is_whole(key)}
 
 
 def moved(levels: Levels, symmetry: Symmetry) -> Levels:

@@ -22,6 +22,9 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from litho.cells import Floats
 from litho.chip.executors import Task
 from litho.chip.keys import TileGeometry, code_version, content_digest, tile_key
@@ -127,6 +130,11 @@ class ChipCorrection:
         """Return what a pass leaves of a tile, as it lies there."""
         key = self.keys(doing)[place]
         return self._orientation(doing, place).result(key)
+
+    def level(self, store: TileStore, doing: str, place: Place) -> NDArray[np.float32]:
+        """Return the level that a pass found for a tile, on its core and overlap, as it lies there: (ny, nx)."""
+        found = self.result(doing, place)
+        return np.asarray(found.turn.of_array(store.get(found.key).arrays["level"]), dtype=np.float32)
 
     def set_aside(self, key: str) -> None:
         """Do without the result of a task: tiles that have it are drawn as their target."""
