@@ -27,6 +27,7 @@ from litho.chip.orientation import Orientation, oriented
 from litho.chip.symmetry import ALL, IDENTITY, Symmetry
 from litho.outlines import area_nm2
 from litho.patterns import lines, rectangle
+from litho.patterns_array import block
 from litho.polygons import merge
 
 FIELD = (0.0, 0.0, 2000.0, 2000.0)
@@ -147,6 +148,19 @@ def test_a_turned_geometry_is_that_of_turned_polygons(symmetry: Symmetry) -> Non
     shapes = [*SHAPES, *moved(FRAME, 1500, 1400), *touching, rectangle(-10, 1320, 60, 50), np.array(TRIANGLE) * 0.999]
     turned = [symmetry.of_polygon(p, SIZE) for p in shapes]
     assert at(turned, 0, 0).digest == at(shapes, 0, 0).turned(symmetry).digest
+
+
+@pytest.mark.parametrize("symmetry", [Symmetry(flip_x=True), Symmetry(flip_y=True), Symmetry(swap=True)])
+def test_fields_that_cut_a_memory_anywhere_read_alike_from_every_side(
+    symmetry: Symmetry, rng: np.random.Generator
+) -> None:
+    """Shapes with holes that the field opens, and that abut along parts of edges."""
+    cells = [p for x in range(3) for y in range(3) for p in moved(block(), 960.0 * x, 960.0 * y)]
+    for x, y in rng.integers(0, 48, (10, 2)) * 20.0:
+        here = moved(cells, -x, -y)
+        turned = [symmetry.of_polygon(p, (1700, 1700)) for p in here]
+        first, second = (tile_geometry(merge(shapes), (0, 0, 1700, 1700), 1.0) for shapes in (here, turned))
+        assert second.digest == first.turned(symmetry).digest
 
 
 def standing(tile: TileGeometry, allowed: Sequence[Symmetry]) -> tuple[str, Orientation]:

@@ -19,17 +19,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from litho.backend import to_host
 from litho.cells import Floats
 from litho.chip.symmetry import Symmetry
+from litho.chip.tile_rings import Whole, cornered, sorted_rings, split_where_met
 from litho.contour import join_holes
-from litho.outlines import joined, outlines
+from litho.outlines import outlines
 from litho.polygons import Box, merge
 from litho.resources import path as resource
-
-Whole = NDArray[np.int64]
 
 PARTS = 1024
 """Coordinates are whole numbers of this part of a database unit: where slanted edges cross, vertices lie between."""
@@ -81,7 +79,7 @@ class TileGeometry:
         """Return the same after a mirror or a quarter turn of the field."""
         rings = [symmetry.of_polygon(ring, self.size) for ring in self.rings]
         size = self.size[::-1] if symmetry.swap else self.size
-        return TileGeometry(_sorted(rings), (size[0], size[1]), self.dbu_nm)
+        return TileGeometry(sorted_rings(rings), (size[0], size[1]), self.dbu_nm)
 
 
 def tile_geometry(polygons: Sequence[Floats], field_nm: Box, dbu_nm: float) -> TileGeometry:
@@ -115,13 +113,11 @@ def whole_field(box: Floats, field_nm: Box, dbu_nm: float) -> Floats:
 def geometry_of(drawn: Sequence[Whole], size_dbu: tuple[int, int], dbu_nm: float) -> TileGeometry:
     """Return what polygons (n, 2), in parts of a database unit from a field's corner, draw in the field."""
     width, height = size_dbu
-    in_dbu = [ring / PARTS for ring in _sorted(drawn)]
+    in_dbu = [ring / PARTS for ring in sorted_rings(drawn)]
+    # merged before they are cut, and again: shapes that abut along part of an edge take two passes to become one
     merged = merge(merge(in_dbu), (0, 0, width, height)) if in_dbu else []
-    # shapes that abut along part of an edge, as a cut may leave them, take more passes to become one
-    while len(again := merge(merged)) < len(merged):
-        merged = again
-    rings = [np.rint(ring * PARTS).astype(np.int64) for ring in outlines(merged)]
-    return TileGeometry(_sorted(_cornered(rings)), (width * PARTS, height * PARTS), dbu_nm)
+    rings = [np.rint(ring * PARTS).astype(np.int64) for ring in outlines(split_where_met(merged))]
+    return TileGeometry(sorted_rings(cornered(rings)), (width * PARTS, height * PARTS), dbu_nm)
 
 
 def tile_key(
@@ -210,42 +206,3 @@ def _feed(found: Any, value: Any) -> None:
         found.update(f"array {array.dtype.str} {array.shape}:".encode() + array.tobytes())
     else:
         raise TypeError(f"`value` must be made of numbers, texts and arrays, but got a {type(value).__name__}.")
-
-
-def _sorted(rings: Sequence[Whole]) -> tuple[Whole, ...]:
-    """Return closed lines, each from its smallest vertex on, in one order."""
-    begun = [_begun(ring) for ring in rings]
-    return tuple(sorted(begun, key=lambda ring: (len(ring), ring.tobytes())))
-
-
-def _begun(ring: Whole) -> Whole:
-    """Return a closed line that begins where what follows is smallest."""
-    places = ring.tolist()
-    smallest = min(places)
-    starts = [k for k, place in enumerate(places) if place == smallest]
-    start = starts[0] if len(starts) == 1 else min(starts, key=lambda k: places[k:] + places[:k])
-    return np.concatenate([ring[start:], ring[:start]])
-
-
-def _cornered(rings: Sequence[Whole]) -> list[Whole]:
-    """Return closed lines without vertices that repeat, or lie straight between, their neighbours after rounding."""
-    if not rings:
-        return []
-    points, firsts, following = joined(rings)  # type: ignore[arg-type] # whole numbers do as well
-    side = points[following] - points
-    before = side[np.argsort(following)]
-    straight = before[:, 0] * side[:, 1] == before[:, 1] * side[:, 0]
-    spoilt = np.add.reduceat(straight, firsts) > 0
-    kept = [_corners(ring) if bad else ring for ring, bad in zip(rings, spoilt.tolist(), strict=True)]
-    return [ring for ring in kept if len(ring) >= 3]
-
-
-def _corners(ring: Whole) -> Whole:
-    """Return the corners of one closed line."""
-    before = -1
-    while len(ring) >= 3 and len(ring) != before:
-        before = len(ring)
-        ring = ring[np.any(ring != np.roll(ring, 1, axis=0), axis=1)]
-        a, b = ring - np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0) - ring
-        ring = ring[a[:, 0] * b[:, 1] != a[:, 1] * b[:, 0]]
-    return ring

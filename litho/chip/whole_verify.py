@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 from litho.cells import Floats
 from litho.chip.chip_gather import Gathered
 from litho.chip.executors import Task
-from litho.chip.keys import TileGeometry, Whole, code_version, content_digest, tile_key
+from litho.chip.keys import TileGeometry, code_version, content_digest, tile_key
 from litho.chip.mask_loops import unpacked_loops
 from litho.chip.store import DamagedTile, TileStore
+from litho.chip.tile_rings import Whole
 from litho.chip.tile_setup import TileSetup, read_setup
 from litho.chip.tiles import Tile, TilePlan
 from litho.chip.window_check import arrays_of, check_of, check_window, lists_of, window_plan

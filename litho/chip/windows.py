@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from litho.cells import Floats, Layer, LayoutError
-from litho.chip.keys import PARTS, TileGeometry, Whole, content_digest, geometry_of, whole_field
+from litho.chip.keys import PARTS, TileGeometry, content_digest, geometry_of, whole_field
+from litho.chip.tile_rings import Whole
 from litho.crossings import check_crossings
 from litho.layout import Layout, parse_layer, read_layout
 from litho.polygons import Box, simple_outlines
