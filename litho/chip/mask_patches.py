@@ -78,21 +78,32 @@ def patched(loops: Sequence[Whole], patch: Patch) -> list[Whole]:
     """Return a mask with what a patch has in its region."""
     if not patch.region:
         return list(loops)
-    kept = subtract(with_holes(as_floats(_crossed(loops, patch.region))), with_holes(as_floats(patch.region)))
+    near, far = _beside(loops, patch.region)
+    kept = subtract(with_holes(as_floats(_crossed(near, patch.region))), with_holes(as_floats(patch.region)))
     # areas that abut along part of an edge take two passes to become one
     joined = merge(merge([*kept, *with_holes(as_floats(patch.content))]))
-    whole = _without_short_edges(whole_loops(outlines(joined), 1.0))
-    return (
-        [p for p, area in zip(whole, areas_nm2(as_floats(whole)), strict=True) if abs(area) >= SPECK] if whole else []
-    )
+    whole = _without_short_edges(whole_loops(outlines(joined), 1.0), patch.region)
+    areas = areas_nm2(as_floats(whole)) if whole else ()
+    return far + [p for p, area in zip(whole, areas, strict=True) if abs(area) >= SPECK]
 
 
-def _without_short_edges(loops: Sequence[Whole]) -> list[Whole]:
-    """Return outlines without the vertices that the next one is next to: edges of a unit or two point anywhere."""
+def _beside(loops: Sequence[Whole], region: Sequence[Whole]) -> tuple[list[Whole], list[Whole]]:
+    """Return the outlines that boxes around a region's meet, and all others: none of these lies around one of those."""
+    boxes = [(*p.min(axis=0).tolist(), *p.max(axis=0).tolist()) for p in region]
+    meets = [any(touches(loop, box) for box in boxes) for loop in loops]
+    near, far = ([p for p, met in zip(loops, meets, strict=True) if met is wanted] for wanted in (True, False))
+    return near, far
+
+
+def _without_short_edges(loops: Sequence[Whole], region: Sequence[Whole]) -> list[Whole]:
+    """Return outlines without short edges where they cross a region's sides: edges of a unit or two point anywhere."""
+    if not loops:
+        return []
+    ends = np.cumsum([len(loop) for loop in loops])[:-1]
     kept = []
-    for loop in loops:
-        gap = np.abs(np.roll(loop, -1, axis=0) - loop).max(axis=1)
-        kept.append(loop[gap > SHORT])
+    for loop, at_side in zip(loops, np.split(_are_on_edges(np.concatenate(loops), region), ends), strict=True):
+        short = np.abs(np.roll(loop, -1, axis=0) - loop).max(axis=1) <= SHORT
+        kept.append(loop[~(short & (at_side | np.roll(at_side, -1)))])
     return proper([loop for loop in kept if len(loop) >= 3])
 
 

@@ -104,7 +104,7 @@ class TileWork:
         return _mended_of(self.store.get(self.payload["inputs"][f"{MENDED} 0 0"]).arrays)
 
     def _taken(self, which: str, around_nm: float) -> Taken:
-        """Return the patches of this tile and of its neighbours that reach so near to the core, by turn and offset."""
+        """Return the patches of this tile and its neighbours that reach so near to the core, in order and by offset."""
         found = {}
         dbu, (width, height) = self.setup.recipe.output.dbu_nm, self._plan.core_nm
         low, high = -around_nm, (width + around_nm, height + around_nm)
@@ -116,7 +116,7 @@ class TileWork:
                 by = dx * round(width / dbu), dy * round(height / dbu)
                 turn = _turn_beside(self.payload["turn"], (dx, dy))
                 own = _mended_of(self.store.get(key).arrays)
-                found[turn, (dx, dy)] = own.patch.shifted(by).near(seen)
+                found[turn if which == MENDED else -turn, (dx, dy)] = own.patch.shifted(by).near(seen)
         return found
 
     def _blend(self, margin_nm: float) -> NDArray[np.float32]:
