@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -37,6 +37,9 @@ from litho.info import free_bytes, usable_cpus
 from litho.job import LARGEST_PIXELS, JobError
 from litho.outputs import check_writable
 
+if TYPE_CHECKING:
+    from litho.chip.dask_cluster import DaskExecutor
+
 SET_ASIDE = 3
 """Exit code where some tiles failed, and the rest is done."""
 
@@ -50,7 +53,7 @@ class ChipRequest:
     layout, layer, cell, window, recipe, out, repair
         what is corrected, how, and where results go
     workers, scheduler, gpus
-        who computes: one of the three at most
+        who computes: one of the three at most, but for `scheduler` with `gpus = "all"`, whose workers use theirs
     tls_ca, tls_cert, tls_key, insecure
         how a scheduler is talked to
     resume, dry_run
@@ -83,7 +86,7 @@ class ChipRequest:
 
     @property
     def device(self) -> str:
-        """Where workers compute; those of a running scheduler compute on their cores."""
+        """Where workers compute."""
         return "cpu" if self.gpus is None else "gpu"
 
 
@@ -191,8 +194,10 @@ def check_options(request: ChipRequest) -> None:
     """
     named = {"--workers": request.workers, "--scheduler": request.scheduler, "--gpus": request.gpus}
     given = [name for name, value in named.items() if value is not None]
-    if len(given) > 1:
-        raise JobError(f"`workers`, `scheduler` and `gpus` must not be given together, but got {' and '.join(given)}.")
+    if len(given) > 1 and given != ["--scheduler", "--gpus"]:
+        raise JobError(f"`workers` must come without `scheduler` and `gpus`, but got {' and '.join(given)}.")
+    if request.scheduler is not None and request.gpus not in (None, "all"):
+        raise JobError(f"`gpus` must be all with `scheduler`, whose workers have one each, but got {request.gpus!r}.")
     if request.workers is not None and request.workers < 1:
         raise JobError(f"`workers` must be at least 1, but got {request.workers}.")
     files = [request.tls_ca, request.tls_cert, request.tls_key]
@@ -284,7 +289,18 @@ def _executor(request: ChipRequest, job: ChipJob) -> Executor:
 
 
 def _cluster(request: ChipRequest) -> Executor:
-    """Return the workers of a scheduler, or one worker for each GPU."""
+    """Return the workers of a scheduler, or one worker for each GPU; GPUs that are asked for are there."""
+    executor = _cluster_of(request)
+    if request.device == "gpu":
+        try:
+            executor.check_gpus()
+        except BaseException:
+            executor.close()
+            raise
+    return executor
+
+
+def _cluster_of(request: ChipRequest) -> DaskExecutor:
     from litho.chip.chip_security import Certificates
     from litho.chip.dask_cluster import dask_cluster
     from litho.chip.dask_start import visible_gpus
