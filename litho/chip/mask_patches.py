@@ -109,7 +109,8 @@ def _without_short_edges(loops: Sequence[Whole], region: Sequence[Whole]) -> lis
 
 def inside_region(loops: Sequence[Whole], region: Sequence[Whole]) -> list[Whole]:
     """Return the part of a mask in a region with sides along the axes."""
-    solid = with_holes(as_floats(_crossed(loops, region)))
+    near, _ = _beside(loops, region)
+    solid = with_holes(as_floats(_crossed(near, region)))
     return whole_loops(outlines(subtract(solid, subtract(solid, with_holes(as_floats(region))))), 1.0)
 
 
@@ -130,7 +131,8 @@ def fitted(content: Sequence[Whole], loops: Sequence[Whole], region: Sequence[Wh
     if not content or not loops:
         return list(content)
     corners = np.concatenate(list(region))
-    ends = _on_edges(np.concatenate(_crossed(loops, region)), region)
+    near, _ = _beside(loops, region)
+    ends = _on_edges(np.concatenate([np.empty((0, 2), np.int64), *_crossed(near, region)]), region)
     points = np.concatenate(list(content))
     found = np.flatnonzero(_are_on_edges(points, region) & ~_are_among(points, corners))
     if len(ends) and len(found):

@@ -9,6 +9,7 @@ over. No tile changes the core of one whose turn has passed.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,7 +18,7 @@ import numpy as np
 import scipy.spatial
 
 from litho.cells import Floats
-from litho.chip.mask_loops import Rectangle, Whole, as_floats, cut_at, whole_loops
+from litho.chip.mask_loops import Rectangle, Whole, as_floats, cut_at, touches, whole_loops
 from litho.chip.mask_patches import Patch, all_patched, fitted, inside_region
 from litho.chip.tile_setup import TileSetup
 from litho.chip.tiles import Tile, TilePlan
@@ -166,14 +167,16 @@ def _mended_in(
     dbu = setup.recipe.output.dbu_nm
     (x0, y0), (x1, y1) = np.maximum(window.min(axis=0), bounds[:2]), np.minimum(window.max(axis=0), bounds[2:])
     box = (float(x0), float(y0), float(x1), float(y1))
-    here = outlines(merge(with_holes(as_floats(loops, dbu)), box))
+    seen = (math.floor(x0 / dbu), math.floor(y0 / dbu), math.ceil(x1 / dbu), math.ceil(y1 / dbu))
+    near = [loop for loop in loops if touches(loop, seen)]
+    here = outlines(merge(with_holes(as_floats(near, dbu)), box))
     again = repair_mask(here, _stricter(setup), bounds_nm=box, targets=targets)
     pieces = changed_regions(here, again.outlines, dbu)
     region = [p for piece in pieces if _is_within(piece, box, dbu) for p in piece]
     if not region:
         return Patch((), ())
     inside = inside_region(_rounded(again.outlines, setup), region)
-    return Patch(tuple(region), tuple(fitted(inside, loops, region, LARGEST_STEP_NM / dbu)))
+    return Patch(tuple(region), tuple(fitted(inside, near, region, LARGEST_STEP_NM / dbu)))
 
 
 def _rounded(loops: Sequence[Floats], setup: TileSetup) -> list[Whole]:
