@@ -2,8 +2,8 @@
 
 A polygon that reaches to the side of its core covers a stretch of it. What both tiles cover is inside of the mask; what
 one of them covers alone is *bare*: there the outline runs along the seam. Where it came from one tile and goes on into
-the other, the distance of the two across them is a step. Where it came from one tile and goes back into it, it was cut off
-at the seam: by the height of the smooth arc that leaves both ends as the outline does.
+the other, the distance of the two across them is a step. Where it came from one tile and goes back into it, it was cut
+off at the seam: by the height of the smooth arc that leaves both ends as the outline does.
 """
 
 from __future__ import annotations
