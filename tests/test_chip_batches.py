@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer
 from chip_toys import bits, computations, draw, toy_tasks
 from rich.console import Console
 
@@ -34,6 +35,7 @@ from litho.chip.tile_setup import TileSetup, field_kernels, read_setup, tile_set
 from litho.chip.tile_work import TileProblem, corrected_levels, tile_problem, together
 from litho.chip.tiles import TilePlan
 from litho.chip.whole_verify import STORE
+from litho.chip_command import ChipRequest, run_chip
 from litho.config import read_recipe
 from litho.polygons import Box, merge
 
@@ -325,6 +327,30 @@ def test_on_gpus_the_batch_is_what_fits_into_half_of_the_least_free_memory(
     monkeypatch.setattr(litho.chip.run, "visible_gpus", lambda: [])
     with pytest.raises(ValueError, match="`batch` must be given for `device` 'gpu' where this machine has no GPU"):
         prepare_chip(layout, recipe, tmp_path / "out", device="gpu", settings=SETTINGS)
+
+
+def test_the_command_plans_for_the_gpus_that_it_names_and_refuses_batches_of_what_has_none(
+    layout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = f"{RECIPE}\n[chip]\nfield_nm = 1024.0\nhalo_nm = 256.0\n"
+    (tmp_path / "tiny.toml").write_text(text, encoding="utf-8")
+    of_layout = functools.partial(ChipRequest, layout, recipe=str(tmp_path / "tiny.toml"), out=tmp_path / "out")
+    asked = list[Sequence[str]]()
+    monkeypatch.setattr(dask_start, "visible_gpus", lambda: ["GPU-a", "GPU-b", "GPU-c"])
+    monkeypatch.setattr(litho.chip.run, "least_free_bytes", lambda gpus: asked.append(gpus) or 2**26)
+    assert run_chip(of_layout(gpus="all", dry_run=True)) == 0
+    assert run_chip(of_layout(gpus="GPU-b", dry_run=True)) == 0
+    assert asked == [["GPU-a", "GPU-b", "GPU-c"], ["GPU-b"]]
+    told = " ".join(capsys.readouterr().out.split())
+    assert "workers 3, 0." in told and "workers 1, 0." in told and "fields at once" in told
+    for options, words in (
+        ({"batch": 0}, "litho: `batch` must be at least 1, but got 0."),
+        ({"batch": 4, "verify": layout}, "litho: `batch` must come with a correction, but got 4 to measure a mask"),
+        ({"batch": 4, "simulate": True}, "litho: `batch` must come with a correction, but got 4 to measure a mask"),
+    ):
+        with pytest.raises(typer.Exit) as left:
+            run_chip(of_layout(**options))
+        assert left.value.exit_code == 2 and capsys.readouterr().err.startswith(words)
 
 
 def test_a_gpu_that_cannot_be_asked_is_told_by_its_name() -> None:

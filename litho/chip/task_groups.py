@@ -50,8 +50,8 @@ def run_in_groups(executor: Executor, work: Work, tasks: Iterable[Task], size: i
             else:
                 share = outcome.seconds / len(members)
                 yield from (replace(outcome, key=task.key, name=task.name, seconds=share) for task in members)
-    for outcome in executor.run(work, apart):
-        yield replace(outcome, tries=TRIES + outcome.tries)
+    with closing(executor.run(work, apart)) as outcomes:
+        yield from (replace(outcome, tries=TRIES + outcome.tries) for outcome in outcomes)
 
 
 def _groups(tasks: Iterable[Task], size: int, made: dict[str, Sequence[Task]]) -> Iterator[Task]:
