@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from litho.chip.manifest import Manifest, compute
 from litho.chip.passes import ChipCorrection, run_task
 from litho.chip.plan import show_plan
 from litho.chip.processes import local_processes
-from litho.chip.run import prepare_chip
+from litho.chip.run import correct_chip, prepare_chip
 from litho.chip.store import TileStore
 from litho.chip.task_groups import fair_size, run_in_groups
 from litho.chip.tile_choice import fields_that_fit
@@ -306,6 +306,25 @@ def test_the_plan_counts_the_memory_of_the_batch_and_no_key_or_identity_knows_it
     assert "GiB each, for up to 3 fields at once" in stream.getvalue()
     with pytest.raises(ValueError, match="`batch` must be at least 1, but got 0"):
         prepare_chip(layout, recipe, tmp_path / "out", batch=0)
+
+
+def test_a_run_gives_groups_to_the_optimisations_only_and_every_worker_has_some(
+    layout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[str, int]] = []
+
+    def noted(doing: str, *rest: Any) -> Iterator[Outcome]:
+        given.append((doing, rest[-1]))
+        if doing == "mend 1":
+            raise InterruptedError
+        return iter(())
+
+    monkeypatch.setattr(litho.chip.run, "compute", noted)
+    for workers, batch in ((1, 3), (5, 3), (7, 2)):
+        with pytest.raises(InterruptedError), local_processes(workers) as executor:
+            correct_chip(layout, read_recipe(RECIPE), tmp_path / str(workers), executor, batch=3, settings=SETTINGS)
+        assert given == [("correct", batch), ("border 1", batch), ("border 2", batch), ("mend 1", 1)]  # of 12 tiles
+        given.clear()
 
 
 def test_on_gpus_the_batch_is_what_fits_into_half_of_the_least_free_memory(
