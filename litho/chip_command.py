@@ -20,6 +20,7 @@ from rich.table import Table
 
 from litho.backend import resolve_device
 from litho.cells import LayoutError
+from litho.chip import dask_start
 from litho.chip.chip_result import ChipResult, ChipVerification
 from litho.chip.executors import Executor, serial
 from litho.chip.manifest import ForeignRun
@@ -54,6 +55,8 @@ class ChipRequest:
         what is corrected, how, and where results go
     workers, scheduler, gpus
         who computes: one of the three at most, but for `scheduler` with `gpus = "all"`, whose workers use theirs
+    batch
+        fields that a worker computes at once
     tls_ca, tls_cert, tls_key, insecure
         how a scheduler is talked to
     resume, dry_run
@@ -71,6 +74,7 @@ class ChipRequest:
     workers: int | None = None
     scheduler: str | None = None
     gpus: str | None = None
+    batch: int | None = None
     resume: bool = False
     dry_run: bool = False
     cell: str | None = None
@@ -205,6 +209,10 @@ def check_options(request: ChipRequest) -> None:
         raise JobError("`tls-ca`, `tls-cert` and `tls-key` must be given together, but one of them is missing.")
     if (any(files) or request.insecure) and request.scheduler is None:
         raise JobError("`tls-ca`, `tls-cert`, `tls-key` and `insecure` must come with `scheduler`, but there is none.")
+    if request.batch is not None and (request.verify is not None or request.simulate):
+        raise JobError(
+            f"`batch` must come with a correction, but got {request.batch} to measure a mask, field by field."
+        )
     if request.mask_layer is not None and request.verify is None:
         raise JobError(f"`mask-layer` must come with `verify`, but got {request.mask_layer!r} alone.")
 
@@ -254,6 +262,7 @@ def _prepared(request: ChipRequest) -> ChipJob:
     """Read the layout and plan, after the recipe was checked."""
     recipe = load_recipe(request.recipe)
     window = None if request.window is None else parse_window(request.window)
+    gpus = None if request.gpus is None or request.scheduler is not None else _chosen_gpus(request.gpus)
     return prepare_chip(
         request.layout,
         recipe,
@@ -263,7 +272,9 @@ def _prepared(request: ChipRequest) -> ChipJob:
         window_nm=window,
         repair=request.repair,
         device=request.device,
-        workers=request.workers or usable_cpus(),
+        workers=request.workers or (usable_cpus() if gpus is None else len(gpus)),
+        batch=request.batch,
+        gpus=gpus,
         correct=request.verify is None and not request.simulate,
     )
 
@@ -303,7 +314,6 @@ def _cluster(request: ChipRequest) -> Executor:
 def _cluster_of(request: ChipRequest) -> DaskExecutor:
     from litho.chip.chip_security import Certificates
     from litho.chip.dask_cluster import dask_cluster
-    from litho.chip.dask_start import visible_gpus
 
     if request.scheduler is not None:
         certificates = None
@@ -311,11 +321,16 @@ def _cluster_of(request: ChipRequest) -> DaskExecutor:
             certificates = Certificates(request.tls_ca, request.tls_cert, request.tls_key)
         return dask_cluster(request.scheduler, certificates=certificates, insecure=request.insecure)
     assert request.gpus is not None
-    there = visible_gpus()
-    chosen = there if request.gpus == "all" else [name.strip() for name in request.gpus.split(",") if name.strip()]
+    return dask_cluster(gpus=_chosen_gpus(request.gpus))
+
+
+def _chosen_gpus(text: str) -> list[str]:
+    """Return the GPUs that `--gpus` names."""
+    there = dask_start.visible_gpus()
+    chosen = there if text == "all" else [name.strip() for name in text.split(",") if name.strip()]
     if not chosen:
-        raise JobError(f"`gpus` must name GPUs of this machine, but got {request.gpus!r}, and it has {len(there)}.")
-    return dask_cluster(gpus=chosen)
+        raise JobError(f"`gpus` must name GPUs of this machine, but got {text!r}, and it has {len(there)}.")
+    return chosen
 
 
 def _area_um2(job: ChipJob) -> float:

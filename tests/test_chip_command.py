@@ -211,7 +211,7 @@ def test_workers_of_a_scheduler_that_see_no_gpu_are_refused(folder: Path, capsys
         chip_hosts.scheduler(folder / "hosts") as (address, _),
         chip_hosts.worker(address, folder / "hosts", inside=["env", "CUDA_VISIBLE_DEVICES="]),
     ):
-        said = refused(request_of(folder, "new", scheduler=address, gpus="all"), capsys)
+        said = refused(request_of(folder, "new", scheduler=address, gpus="all", batch=2), capsys)
     assert "`gpus` must be there on every worker, but on tcp://127.0.0.1:" in said and "CuPy is" in said
 
 

@@ -169,6 +169,20 @@ def test_a_clip_gives_the_same_mask_alone_and_in_a_batch(target: np.ndarray, ker
         assert np.array_equal(together.level[1], alone.level[0])
 
 
+def test_a_clip_that_has_ended_stays_as_it_is_while_others_take_a_last_shorter_leg() -> None:
+    """The first clip gains nothing in its third leg of 13 steps, but would in two steps, which it never takes alone."""
+    optics = Optics(193.0, 1.35, immersion_index=1.44, source=Source.annular(0.6, 0.9))
+    few = tuple(socs_kernels(optics, GRID.period_nm, z, max_error=0.2) for z in PROCESS.foci_nm)
+    clips = np.zeros((2, *GRID.shape), np.float32)
+    clips[0, 50:65, 85:108] = clips[0, 61:80, 97:133] = clips[0, 86:105, 96:108] = 1
+    clips[1, 69:77, 60:97] = 1
+    settings = LevelSetSettings(stages=(LevelSetStage(8, 54, 30),), leg_steps=13, cfl=0.3, reach_nm=32.0)
+    together = level_set_ilt(clips, GRID, PROCESS, few, settings)
+    alone = level_set_ilt(clips[:1], GRID, PROCESS, few, settings)
+    assert len(alone.history[0].values) < len(together.history[0].values)
+    assert np.array_equal(together.level[0], alone.level[0])
+
+
 def test_every_library_finds_the_same_mask(target: np.ndarray, kernels: Any, xp: Any) -> None:
     settings = LevelSetSettings(stages=(LevelSetStage(8, 4, 30, seedings=1),), leg_steps=2)
     double = target[:1].astype(np.float64)
