@@ -12,10 +12,11 @@ import scipy.ndimage
 from litho.backend import to_host
 from litho.diffusion import gaussian_diffusion
 from litho.grid import Grid
+from litho.losses import LossWeights
 from litho.model import aerial_images, print_model
 from litho.optimize import LbfgsSettings
 from litho.parametrize import block_mean, resample
-from litho.pixel_ilt import QUIET_NM, IltSettings, LossWeights, Stage, ilt, quiet_region, stage_problem
+from litho.pixel_ilt import QUIET_NM, IltSettings, Stage, ilt, quiet_region, stage_problem
 from litho.process import Corner, Process, expose
 from litho.pupil import Optics
 from litho.resist import Resist, prints
