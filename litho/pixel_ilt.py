@@ -278,11 +278,11 @@ def stage_problem(
         None if free is None else block_mean(free, coarse.shape),
         settings.weights,
         stage.mask_steepness,
-        quiet_region(target, grid, printed) if sharp and settings.weights.side_lobes > 0 else None,
+        quiet_region(target, printed) if sharp and settings.weights.side_lobes > 0 else None,
     )
 
 
-def quiet_region(target: Array, grid: Grid, printed: Grid) -> Array:
+def quiet_region(target: Array, printed: Grid) -> Array:
     """Return the share of each pixel where nothing may print, (..., my, mx) on the grid of prints.
 
     That is where a Gaussian of half `QUIET_NM` leaves no more of the target than beside a straight edge at `QUIET_NM`.

@@ -124,7 +124,7 @@ def test_side_lobes_stay_well_below_the_threshold_if_they_cost(target: np.ndarra
 def test_nothing_is_quiet_nearer_to_a_straight_edge_than_stated() -> None:
     half = np.zeros((1, *GRID.shape), np.float32)
     half[:, :, 40:120] = 1  # x from 160 to 480 nm
-    quiet = quiet_region(half, GRID, GRID)[0]
+    quiet = quiet_region(half, GRID)[0]
     x = (np.arange(160) + 0.5) * 4
     away = np.maximum(160 - x, x - 480)
     assert np.all(quiet[:, away > QUIET_NM + 1] == 1) and np.all(quiet[:, away < QUIET_NM - 1] == 0)
