@@ -41,6 +41,9 @@ from litho.outputs import check_writable
 if TYPE_CHECKING:
     from litho.chip.dask_cluster import DaskExecutor
 
+LARGEST_FIELD_NM2 = 12000.0**2
+"""Area of a field from which on a mask is verified and simulated by tiles, whatever its pixels: some 5 GB."""
+
 SET_ASIDE = 3
 """Exit code where some tiles failed, and the rest is done."""
 
@@ -138,7 +141,10 @@ def _done(
 
 
 def larger_than_a_field(request: Request) -> bool:
-    """Return whether a layout, or the window of it that was asked for, needs tiles: one field would be refused."""
+    """Return whether a layout, or the window of it that was asked for, needs tiles.
+
+    It does where one field would be refused, or be so large that tiles are quicker and take a fraction of the memory.
+    """
     if len(request.layouts) != 1 or request.kernels is not None:
         return False
     recipe = load_recipe(request.recipe)
@@ -150,7 +156,7 @@ def larger_than_a_field(request: Request) -> bool:
         else parse_window(request.window)
     )
     sides = (x1 - x0 + 2 * recipe.field.halo_nm, y1 - y0 + 2 * recipe.field.halo_nm)
-    return sides[0] * sides[1] > LARGEST_PIXELS * recipe.field.pixel_nm**2
+    return sides[0] * sides[1] > min(LARGEST_PIXELS * recipe.field.pixel_nm**2, LARGEST_FIELD_NM2)
 
 
 def run_whole_verify(request: Request, masks: Sequence[Path], mask_layer: str | None) -> int:
@@ -184,6 +190,8 @@ def show_prints(told: Mapping[str, Any], console: Console | None = None) -> None
     console = Console(highlight=False) if console is None else console
     for label, area in told["printed_um2"].items():
         console.print(f"{escape(label)}: {area:,.6g} µm² printed")
+    if told["pv_band_um2"] is not None:
+        console.print(f"PV band: {told['pv_band_um2']:,.6g} µm²")
     console.print(f"{duration(float(told['seconds']))} with {told['workers']} workers.")
     for failure in told["set_aside"]:
         console.print(f"[yellow]set aside: {escape(failure)}[/]", soft_wrap=True)

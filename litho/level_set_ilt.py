@@ -14,6 +14,7 @@ from litho.backend import Array, array_module, to_host
 from litho.diffusion import gaussian_diffusion
 from litho.grid import Grid
 from litho.level_set_steps import Leg, LevelProblem, explicit, quasi_newton
+from litho.losses import LossWeights
 from litho.mask import Mask
 from litho.nucleation import Seeding, seeded
 from litho.optimize import LbfgsSettings, Progress
@@ -21,7 +22,6 @@ from litho.parametrize import resample
 from litho.pixel_ilt import (
     IltResult,
     IltSettings,
-    LossWeights,
     Report,
     Stage,
     StageHistory,
@@ -78,7 +78,7 @@ class LevelSetSettings:
     stages
         from coarse to fine
     weights
-        see `litho.pixel_ilt.LossWeights`
+        see `litho.losses.LossWeights`
     smoothing_nm
         standard deviation of the Gaussian that smooths velocities
     rounding_nm

@@ -275,6 +275,9 @@ def test_a_layout_is_taken_by_tiles_where_one_field_would_be_refused(folder: Pat
         prepare([far], read_recipe(RECIPE))
     assert not larger_than_a_field(whole(folder, layouts=[far], window="0,0,500,500"))
     assert not larger_than_a_field(whole(folder, layouts=[far, far]))
+    wide, narrow = (f"0,0,{side},{side}" for side in (12_000, 9_000))  # few pixels, but large kernels
+    assert larger_than_a_field(whole(folder, layouts=[far], window=wide))
+    assert not larger_than_a_field(whole(folder, layouts=[far], window=narrow))
 
 
 def test_verify_and_simulate_go_by_tiles_and_a_broken_limit_is_exit_code_1(
@@ -284,7 +287,9 @@ def test_verify_and_simulate_go_by_tiles_and_a_broken_limit_is_exit_code_1(
     monkeypatch.setattr(litho.chip_command, "usable_cpus", lambda: 1)
     mask = [folder / "out" / "mask.oas"]
     assert run_whole_simulate(whole(folder, out=folder / "printed"), mask, None) == 0
-    assert "µm² printed" in capsys.readouterr().out and (folder / "printed" / "prints.oas").is_file()
+    said = capsys.readouterr().out
+    assert "µm² printed" in said and "PV band: " in said
+    assert all((folder / "printed" / name).is_file() for name in ("prints.oas", "prints.png", "chip_map.png"))
     strict = RECIPE.replace("epe_nm = 40.0", "epe_nm = 0.01")
     (folder / "strict.toml").write_text(strict, encoding="utf-8")
     checked = whole(folder, out=folder / "checked", recipe=str(folder / "strict.toml"))

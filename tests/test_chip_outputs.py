@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from litho.chip import chip_report
 from litho.chip.chip_map import map_figure, write_map
 from litho.chip.chip_report import chip_report_html, write_chip_report
 from litho.chip.chip_result import COMPUTED, REUSED, SET_ASIDE, ChipResult, ChipVerification, SetAside, TileNumbers
@@ -219,6 +220,11 @@ def test_the_report_tells_seams_beside_the_interior_and_what_failed(rng: np.rand
     assert "http" not in text.replace("http-equiv", "").replace("http://www.w3.org", "")
 
 
-def test_a_clean_chip_lists_no_failures_and_its_name_is_text(rng: np.random.Generator) -> None:
+def test_a_clean_chip_lists_no_failures_and_its_name_is_text(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chip_report, "picture", lambda figure, text: "")
+    monkeypatch.setattr(chip_report, "map_figure", lambda result: None)
+    monkeypatch.setattr(chip_report, "seam_figure", lambda *found: None)
     text = chip_report_html(result_of(rng, failed=False, name="{{style}}<b>"))
     assert 'id="failures"' not in text and "{{style}}&lt;b&gt;" in text

@@ -14,10 +14,11 @@ from litho.grid import Grid
 from litho.level_set import level_coverage, moved
 from litho.level_set_ilt import LevelSetSettings, LevelSetStage, level_set_ilt
 from litho.level_set_steps import LevelProblem, explicit, quasi_newton
+from litho.losses import LossWeights
 from litho.model import aerial_images, print_mask, print_model
 from litho.nucleation import Seeding, seeded
 from litho.optimize import LbfgsSettings
-from litho.pixel_ilt import IltSettings, LossWeights, Stage, stage_problem
+from litho.pixel_ilt import IltSettings, Stage, stage_problem
 from litho.process import Corner, Process, expose
 from litho.pupil import Optics
 from litho.raster import coverage

@@ -67,12 +67,6 @@ class Failure:
     tries: int
 
 
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 class Manifest:
     """The manifest of one output folder, which no other run can use at the same time; made by `Manifest.begin`."""
 
