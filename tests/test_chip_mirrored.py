@@ -22,6 +22,7 @@ from litho.chip.passes import ChipCorrection, run_task
 from litho.chip.processes import local_processes
 from litho.chip.store import TileStore
 from litho.chip.symmetry import ALL, IDENTITY, Symmetry
+from litho.chip.task_groups import group as grouped
 from litho.chip.tile_kinds import distinct_tiles
 from litho.chip.tile_setup import TileSetup, field_kernels, read_setup, tile_setup, write_setup
 from litho.chip.tile_symmetries import allowed_symmetries, planned_symmetries, with_symmetries
@@ -296,6 +297,20 @@ def test_a_tile_that_is_its_own_mirror_image_has_a_symmetric_level(setup: TileSe
         assert len(chip.result(doing, (0, 0)).group) == 2
         level = levels_of(chip, store, doing)[0, 0]
         assert np.array_equal(level, level[:, ::-1]) and not np.array_equal(level, level[::-1])
+
+
+def test_tiles_computed_at_once_are_made_symmetric_each_by_its_own_group(setup: TileSetup, tmp_path: Path) -> None:
+    bent = np.array([(120.0, 120.0), (400.0, 120.0), (400.0, 192.0), (192.0, 192.0), (192.0, 400.0), (120.0, 400.0)])
+    chip = chip_of([bent, np.array([(790.0, 800.0), (900.0, 800.0), (900.0, 880.0), (790.0, 880.0)])], setup)
+    alone = run(chip, tmp_path / "alone")
+    write_setup(tmp_path / "at once", setup)
+    for doing in LEVEL_PASSES:
+        tasks = list(chip.tasks(doing))
+        known = sorted(len(task.payload["symmetries"]) for task in tasks)
+        assert known == ([1, 2] if doing == "correct" else [1, 1])  # the other tile's level is not symmetric
+        run_task(grouped(tasks), tmp_path / "at once")
+    at_once = TileStore(tmp_path / "at once" / STORE)
+    assert all(at_once.path(key).read_bytes() == alone.path(key).read_bytes() for key in alone.keys())
 
 
 def test_masks_of_mirrored_tiles_are_mirror_images_to_what_outlines_round(setup: TileSetup, tmp_path: Path) -> None:

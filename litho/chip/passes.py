@@ -195,7 +195,9 @@ class ChipCorrection:
         return self.tiles.tile(*place)
 
     def _turn(self, doing: str) -> int:
-        return int(doing.split()[1]) - 1
+        """Return which tiles a pass mends; those settle first that came last and found all around them closed."""
+        kind, number = doing.split()
+        return int(number) - 1 if kind == MEND else TURNS - int(number)
 
     def _oriented(self, doing: str, places: Sequence[Place]) -> dict[Place, Orientation]:
         """Return how tiles are computed: of all ways round that light allows, each in the one that reads smallest."""
@@ -220,7 +222,7 @@ class ChipCorrection:
     def _key(self, doing: str, place: Place) -> str:
         way = self._orientation(doing, place)
         box = repr(box_of_plan(self._tile(place), self.tiles, way.turn))
-        about = {"box": box, "device": self.device, "group": repr(_words(way))}
+        about = {"box": box, "device": self.device, "symmetries": repr(_words(way))}
         inputs = {**self._inputs(doing, place, way.turn), **about}
         # the digest of a field's target stands for the target
         geometry = _Digest(self._digests[place][way.turn])
@@ -237,7 +239,7 @@ class ChipCorrection:
             "overlap_nm": plan.overlap_nm,
             "device": self.device,
             "inputs": self._inputs(doing, place, way.turn),
-            "group": _words(way),
+            "symmetries": _words(way),
             "turn": turn_of(tile),
         }
         return Task(key, f"{tile.name} {doing}", payload)
@@ -271,7 +273,7 @@ class ChipCorrection:
         """Return the key of what a tile changed at last, or that it changed nothing before a pass."""
         if self._state(place) != "":
             return EMPTY
-        name = f"{SETTLE} {turn_of(self._tile(place)) + 1}"
+        name = f"{SETTLE} {TURNS - turn_of(self._tile(place))}"
         key = self._keys[name].get(place) if self.passes.index(name) < stop else None
         return EMPTY if key is None or key in self._lost else key
 
