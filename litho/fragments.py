@@ -166,7 +166,7 @@ def _of_loop(loop: Floats, settings: FragmentSettings, grid: Grid | None) -> Fra
     first = int(np.argmax(np.abs(turn)))  # a loop starts at its sharpest vertex, so that no chain runs across its seam
     loop, turn = np.roll(loop, -first, axis=0), np.roll(turn, -first)
     sharp = np.abs(turn) > math.radians(SHARP_DEG)
-    cuts = [_cuts(a, settings) for a in _edges(loop, sharp)]
+    cuts = [_cuts(a, settings) for a in _edges(loop, turn, sharp)]
     following = np.roll(loop, -1, axis=0)
     starts, ends, corner = [], [], []
     for here, there, cut, is_sharp in zip(loop, following, cuts, sharp, strict=True):
@@ -179,7 +179,7 @@ def _of_loop(loop: Floats, settings: FragmentSettings, grid: Grid | None) -> Fra
     natural = np.concatenate([[True, *[False] * (len(cut) - 2)] for cut in cuts])
     flags = np.concatenate(corner).astype(bool)
     mover = _movers(pieces, natural & ~flags, settings)
-    return _described(pieces, flags, mover, turn, settings, grid)
+    return _described(pieces, flags, mover, loop, turn, settings, grid)
 
 
 def _turns(loop: Floats) -> Floats:
@@ -195,7 +195,7 @@ class _Edge:
     sharp: tuple[bool, bool]
 
 
-def _edges(loop: Floats, sharp: Bits) -> list[_Edge]:
+def _edges(loop: Floats, turn: Floats, sharp: Bits) -> list[_Edge]:
     lengths = np.hypot(*(np.roll(loop, -1, axis=0) - loop).T)
     ends = np.roll(sharp, -1)
     return [_Edge(float(n), (bool(a), bool(b))) for n, a, b in zip(lengths, sharp, ends, strict=True)]
@@ -238,6 +238,7 @@ def _described(
     pieces: tuple[Floats, Floats],
     corner: Bits,
     mover: Numbers,
+    loop: Floats,
     turn: Floats,
     settings: FragmentSettings,
     grid: Grid | None,
