@@ -21,6 +21,7 @@ from rich.table import Table
 from litho.backend import resolve_device
 from litho.cells import LayoutError
 from litho.chip.chip_result import ChipResult, ChipVerification
+from litho.chip.chip_settings import METHODS
 from litho.chip.executors import Executor, serial
 from litho.chip.manifest import ForeignRun
 from litho.chip.plan import show_plan
@@ -59,6 +60,8 @@ class ChipRequest:
         measure this mask in place of a correction
     simulate
         take the layout for a mask, and write what it prints
+    method
+        "ilt" or "opc", in place of the recipe's `chip.method`
     """
 
     layout: Path
@@ -80,6 +83,7 @@ class ChipRequest:
     verify: Path | None = None
     mask_layer: str | None = None
     simulate: bool = False
+    method: str | None = None
 
     @property
     def device(self) -> str:
@@ -202,6 +206,11 @@ def check_options(request: ChipRequest) -> None:
         raise JobError("`tls-ca`, `tls-cert`, `tls-key` and `insecure` must come with `scheduler`, but there is none.")
     if request.mask_layer is not None and request.verify is None:
         raise JobError(f"`mask-layer` must come with `verify`, but got {request.mask_layer!r} alone.")
+    if request.method is not None:
+        if request.method not in METHODS:
+            raise JobError(f"`method` must be one of {', '.join(METHODS)}, but got {request.method!r}.")
+        if request.verify is not None:
+            raise JobError(f"`method` must come without `verify`, which makes no mask, but got {request.method!r}.")
 
 
 def show_chip(result: ChipResult, console: Console | None = None) -> None:
@@ -260,6 +269,7 @@ def _prepared(request: ChipRequest) -> ChipJob:
         device=request.device,
         workers=request.workers or usable_cpus(),
         correct=request.verify is None and not request.simulate,
+        method=request.method,
     )
 
 

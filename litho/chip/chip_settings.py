@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+METHODS = ("ilt", "opc")
+"""Inverse lithography by the recipe's `method`, or moved edges by its table `opc`."""
+
 
 @dataclass(frozen=True)
 class ChipSettings:
@@ -28,6 +31,8 @@ class ChipSettings:
         optimiser steps of each such pass
     context_nm
         how far around its core a tile sees the mask when rules are mended
+    method
+        "ilt", or "opc": edges are moved
     """
 
     field_nm: float = 3072.0
@@ -38,8 +43,11 @@ class ChipSettings:
     border_passes: int = 1
     border_steps: int = 5
     context_nm: float = 240.0
+    method: str = "ilt"
 
     def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError(f"`method` must be one of {', '.join(METHODS)}, but got {self.method!r}.")
         for name in ("field_nm", "overlap_nm", "context_nm"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):

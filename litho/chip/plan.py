@@ -21,9 +21,10 @@ from rich.table import Table
 from litho.cells import Layer
 from litho.chip.array_pitch import distinct_tiles
 from litho.chip.chip_settings import ChipSettings
+from litho.chip.edge_plan import SECONDS_PER_AREA_STEP, SECONDS_PER_CHECK, check_edge_lengths, edge_work
 from litho.chip.progress import duration
 from litho.chip.tile_choice import FIXED_BYTES, array_tiles, choose_tiles, field_bytes, largest_field_nm, machine_bytes
-from litho.chip.tile_setup import halo_of
+from litho.chip.tile_setup import coarsest_pixel_nm, halo_of
 from litho.chip.tiles import TilePlan
 from litho.chip.windows import LayoutWindows
 from litho.config import Recipe
@@ -137,7 +138,7 @@ def work_per_um2(recipe: Recipe) -> float:
     return sum(steps * (mask**-2 + printed**-2) for steps, mask, printed in pixels)
 
 
-def check_recipe(recipe: Recipe, correct: bool = True) -> None:
+def check_recipe(recipe: Recipe, correct: bool = True, method: str = "ilt") -> None:
     """Refuse a recipe by which tiles cannot be imaged, or corrected.
 
     Raises
@@ -149,7 +150,7 @@ def check_recipe(recipe: Recipe, correct: bool = True) -> None:
             "`recipe` must have its own optics for a chip, but it takes kernels from a file: these are for one field, "
             "and a tile's is another."
         )
-    if not correct:
+    if not correct or method == "opc":
         return
     if recipe.method == "spline":
         raise JobError(f"`method` must be 'pixel' or 'level-set' for a chip, but got {recipe.method!r}.")
@@ -176,7 +177,12 @@ def estimated(
     field_um2, core_um2 = width * height / 1e6, plan.core_nm[0] * plan.core_nm[1] / 1e6
     counts = [plan.count] * (1 + settings.border_passes) if distinct is None else distinct
     total = counts[-1] * SECONDS_TO_IMAGE_UM2 * field_um2
-    if correct:
+    if correct and settings.method == "opc":
+        work = edge_work(recipe.opc)
+        per_border = settings.border_steps * SECONDS_PER_AREA_STEP + SECONDS_PER_CHECK
+        each = [work, *[per_border] * settings.border_passes]
+        total += sum(n * seconds * field_um2 for n, seconds in zip(counts, each, strict=True))
+    elif correct:
         each = [work_per_um2(recipe), *[settings.border_steps * last_step_work(recipe)] * settings.border_passes]
         total += sum(n * SECONDS_PER_WORK * work * field_um2 for n, work in zip(counts, each, strict=True))
         total += counts[-1] * SECONDS_PER_CORE_UM2 * core_um2
@@ -223,8 +229,10 @@ def plan_chip(
         where the recipe does not fit, in one sentence
     """
     settings = ChipSettings() if settings is None else settings
-    check_recipe(recipe, correct)
+    check_recipe(recipe, correct, settings.method)
     halo = halo_of(recipe, settings)
+    if correct and settings.method == "opc":
+        check_edge_lengths(recipe, settings, halo, coarsest_pixel_nm(recipe))
     largest = largest_field_nm(recipe, machine_bytes())
     fitting = array_tiles(source, recipe, settings, halo, largest)
     tiles = choose_tiles(source.bounds_nm, recipe, settings, halo, largest) if fitting is None else fitting
