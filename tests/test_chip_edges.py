@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -170,6 +172,22 @@ def thinner_nm(polygons: list[gdstk.Polygon], thickness_nm: float) -> bool:
     return not (polygons and gdstk.offset(polygons, -thickness_nm / 2, "miter", 2, 2.0**-20))
 
 
+def test_every_order_of_tasks_gives_the_same_bits(finished: tuple[EdgeCorrection, TileStore], tmp_path: Path) -> None:
+    chip, first = finished
+    write_setup(tmp_path, chip.setup)
+    read_setup.cache_clear()
+    second = TileStore(tmp_path / STORE)
+    for key in chip.keys("correct").values():  # these read nothing
+        second.path(key).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(first.path(key), second.path(key))
+    for doing in chip.passes[1:]:
+        tasks = list(chip.tasks(doing))
+        random.Random(3).shuffle(tasks)
+        for task in tasks:
+            run_edge_task(task, tmp_path)
+    assert all(first.path(key).read_bytes() == second.path(key).read_bytes() for key in chip.keys("cut").values())
+
+
 def test_no_step_at_seams_and_areas_add_up(finished: tuple[EdgeCorrection, TileStore]) -> None:
     chip, store = finished
     assert chip.largest_step_nm(store, {}) == pytest.approx(0, abs=1e-5)  # of a boolean
@@ -259,19 +277,45 @@ def test_a_fragment_that_its_owner_does_not_know_is_an_error(setup: TileSetup) -
         tile_edges(target, {(0, 0): fewer}, plan, 160.0, 45.0)
 
 
-def test_bars_of_different_owners_keep_their_distance_and_the_earlier_turn_stays() -> None:
-    random = np.random.default_rng(4)
-    corners, sizes = random.uniform(0, 900, (60, 2)), random.uniform(30, 120, (60, 2))
+def test_bars_of_different_owners_keep_their_distance_and_the_earlier_owner_stays() -> None:
+    rng = np.random.default_rng(4)
+    corners, sizes = rng.uniform(0, 900, (60, 2)), rng.uniform(30, 120, (60, 2))
     bars = [c + s * np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) for c, s in zip(corners, sizes, strict=True)]
-    turns = random.integers(0, 4, 60).tolist()
-    gone = conflicting(bars, turns, 40.0)
+    order = rng.integers(0, 4, 60).tolist()
+    gone = conflicting(bars, order, 40.0)
 
     def gap(a: Floats, b: Floats) -> float:
         return float(np.max(np.maximum(a.min(0) - b.max(0), b.min(0) - a.max(0))))
 
-    pairs = [(i, j) for i in range(60) for j in range(60) if turns[i] < turns[j] and gap(bars[i], bars[j]) < 40 - 1e-3]
+    pairs = [(i, j) for i in range(60) for j in range(60) if order[i] < order[j] and gap(bars[i], bars[j]) < 40 - 1e-3]
     assert not any(not gone[i] and not gone[j] for i, j in pairs)
     assert gone.any() and all(any(late == j and not gone[i] for i, j in pairs) for late in np.flatnonzero(gone))
+
+
+def test_of_two_bars_across_a_seam_all_tiles_leave_out_the_same_one_whatever_their_turn(
+    setup: TileSetup, tmp_path: Path
+) -> None:
+    chip, store = EdgeCorrection(plan_of(2, 1), Shapes([LINES[0], LINES[2]]), setup), TileStore(tmp_path / STORE)
+    write_setup(tmp_path, setup)
+    read_setup.cache_clear()
+    bar = np.array([(0.0, 160.0), (30.0, 160.0), (30.0, 240.0), (0.0, 240.0)])
+    for task, x in zip(chip.tasks("correct"), (CORE_NM - 32.0, 28.0), strict=True):
+        geometry = unpacked(task.payload["geometry"])
+        target = target_fragments(geometry, setup, chip.tiles, setup.recipe.opc)
+        owner = np.concatenate([owners(target.sites.points_nm, chip.tiles), np.zeros((4, 2), np.int64)])
+        edges = TileEdges(target, (bar + np.array([x + HALO_NM, HALO_NM]),), np.zeros(len(owner)), owner)
+        store.put(task.key, edges.owned(chip.tiles).arrays(), {})
+    assert setup.recipe.opc.srafs.rules.space_nm == 40  # the bars are 30 nm apart
+    for task, kept in zip(chip.tasks("border 1"), (1, 0), strict=True):
+        results = []
+        for turn in (0, 3):
+            folder = tmp_path / f"{task.name} {turn}"
+            shutil.copytree(tmp_path / STORE, folder / STORE)
+            write_setup(folder, setup)
+            run_edge_task(replace(task, payload={**task.payload, "turn": turn}), folder)
+            results.append(TileStore(folder / STORE).get(task.key).arrays)
+        assert all(len(found["bars"]) == kept for found in results)
+        assert all(np.array_equal(found["moves"], results[0]["moves"]) for found in results)
 
 
 def test_keys_name_the_method_and_not_the_place(setup: TileSetup) -> None:

@@ -24,6 +24,13 @@ SECONDS_PER_CHECK = 1.5
 """Likewise for assist features, and for what keeps the mask's rules."""
 
 
+FRAGMENTS_PER_UM2 = 240.0
+"""Of the same metal."""
+
+ARRAYS = 8
+"""Complex numbers that are held for each fragment and wave."""
+
+
 def edge_choice(recipe: Recipe, settings: ChipSettings, device: str) -> tuple[Recipe, ChipSettings]:
     """Return recipe and settings by which edges are moved, in fields no larger than that is worth.
 
@@ -41,6 +48,18 @@ def edge_choice(recipe: Recipe, settings: ChipSettings, device: str) -> tuple[Re
         raise JobError(f"`opc.area.pixel_nm` must be a multiple of `field.pixel_nm` ({pixel:g}), but got {coarse:g}.")
     settings = replace(settings, field_nm=min(settings.field_nm, EDGE_FIELD_NM))
     return recipe.model_copy(update={"chip": settings}), settings
+
+
+def edge_bytes(recipe: Recipe, width_nm: float, height_nm: float) -> int:
+    """Return the memory that moving the edges of one field is taken to need: waves at sites, and what becomes of them.
+
+    580 MB were seen at 2048 nm, 360 MB at 1536 nm, 200 MB of them without any field.
+    """
+    if recipe.optics is None:
+        return 0
+    radius = recipe.optics.build().band_radius((height_nm, width_nm))
+    waves = (2 * radius[0] + 1) * (2 * radius[1] + 1)
+    return int(ARRAYS * 16 * FRAGMENTS_PER_UM2 * width_nm * height_nm / 1e6 * waves)
 
 
 def check_edge_lengths(recipe: Recipe, settings: ChipSettings, halo_nm: float, unit_nm: float) -> None:

@@ -103,6 +103,8 @@ class EdgeWork(TileWork):
     def border(self) -> dict[str, NDArray[Any]]:
         """Return the moves after a few more steps of the tile's own fragments, all others as their owners have them."""
         edges = self._edges()
+        # in an order that equal tiles share, wherever they lie: row by row
+        edges = self._apart(edges, [3 * dy + dx for dx, dy in edges.bar_owner.tolist()])
         limits = edges.limits(self._settings)
         edges = replace(edges, moves_nm=np.clip(edges.moves_nm, *limits))
         edges = self._kept(replace(edges, moves_nm=self._improved(edges, limits)), limits)
@@ -110,7 +112,8 @@ class EdgeWork(TileWork):
 
     def settle(self) -> dict[str, NDArray[Any]]:
         """Return moves that keep the rules among those of the neighbours, none of which moves at the same time."""
-        edges = self._edges()
+        edges, turn = self._edges(), self.payload["turn"]
+        edges = self._apart(edges, [turn_beside(turn, (dx, dy)) for dx, dy in edges.bar_owner.tolist()])
         return self._kept(edges, edges.limits(self._settings)).owned(self._plan).arrays()
 
     def cut(self) -> dict[str, NDArray[Any]]:
@@ -185,10 +188,11 @@ class EdgeWork(TileWork):
             if key not in (OUTSIDE, EMPTY, DRAWN):
                 taken[int(dx), int(dy)] = owned_edges(self.store.get(key).arrays)
         target = target_fragments(self._geometry, self.setup, self._plan, self._settings)
-        settings = self._settings
-        edges = tile_edges(target, taken, self._plan, self.setup.settings.context_nm, settings.fragments.run_nm)
-        turns = [turn_beside(self.payload["turn"], (dx, dy)) for dx, dy in edges.bar_owner.tolist()]
-        return edges.without(conflicting(edges.bars, turns, settings.srafs.rules.space_nm))
+        return tile_edges(target, taken, self._plan, self.setup.settings.context_nm, self._settings.fragments.run_nm)
+
+    def _apart(self, edges: TileEdges, order: list[int]) -> TileEdges:
+        """Return edges without the bars that come too near to those of owners who come first."""
+        return edges.without(conflicting(edges.bars, order, self._settings.srafs.rules.space_nm))
 
     def _may_stand(self, bars: list[Floats]) -> Bits:
         """Return which bars lie in the plan, and as near to the target as the mask may have shapes."""

@@ -247,23 +247,23 @@ def _places(points_nm: Floats, normals: Floats) -> Floats:
     return np.concatenate([points_nm, 1e6 * np.round(normals, 6)], axis=1)
 
 
-def conflicting(bars: Sequence[Floats], turns: Sequence[int], space_nm: float) -> Bits:
-    """Return which bars (n, 2) come too near to one of an earlier turn that stays, (bars,).
+def conflicting(bars: Sequence[Floats], order: Sequence[int], space_nm: float) -> Bits:
+    """Return which bars (n, 2) come too near to one of an earlier owner that stays, (bars,).
 
     Parameters
     ----------
     bars
         outlines
-    turns
-        of their owners; bars of one owner keep their distance already
+    order
+        rank of each one's owner; bars of one owner keep their distance already
     space_nm
         that bars keep from each other
     """
     gone = np.zeros(len(bars), bool)
-    order = np.argsort(turns, kind="stable").tolist()
-    for place, late in enumerate(order):
-        for early in order[:place]:
-            if turns[early] != turns[late] and not gone[early] and _nearer(bars[early], bars[late], space_nm):
+    ranked = np.argsort(order, kind="stable").tolist()
+    for place, late in enumerate(ranked):
+        for early in ranked[:place]:
+            if order[early] != order[late] and not gone[early] and _nearer(bars[early], bars[late], space_nm):
                 gone[late] = True
                 break
     return gone

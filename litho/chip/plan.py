@@ -21,7 +21,7 @@ from rich.table import Table
 from litho.cells import Layer
 from litho.chip.array_pitch import distinct_tiles
 from litho.chip.chip_settings import ChipSettings
-from litho.chip.edge_plan import SECONDS_PER_AREA_STEP, SECONDS_PER_CHECK, check_edge_lengths, edge_work
+from litho.chip.edge_plan import SECONDS_PER_AREA_STEP, SECONDS_PER_CHECK, check_edge_lengths, edge_bytes, edge_work
 from litho.chip.progress import duration
 from litho.chip.tile_choice import FIXED_BYTES, array_tiles, choose_tiles, field_bytes, largest_field_nm, machine_bytes
 from litho.chip.tile_setup import coarsest_pixel_nm, halo_of
@@ -188,7 +188,8 @@ def estimated(
         total += counts[-1] * SECONDS_PER_CORE_UM2 * core_um2
     rate = total / (plan.count * core_um2)
     basis = f"an estimate, from {rate:.2g} s a µm² on one core of a Xeon, not measured here"
-    return Estimate(total, workers, FIXED_BYTES + field_bytes(recipe, width, height), basis)
+    held = edge_bytes if correct and settings.method == "opc" else field_bytes
+    return Estimate(total, workers, FIXED_BYTES + held(recipe, width, height), basis)
 
 
 def last_step_work(recipe: Recipe) -> float:
