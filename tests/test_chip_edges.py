@@ -159,6 +159,26 @@ def test_every_fragment_has_one_owner_and_the_mask_is_what_their_moves_draw(
     assert not thinner_nm(difference(whole_mask(chip, store), SHAPES), 5.0)
 
 
+def test_tiles_find_the_moves_that_one_field_of_the_whole_layout_finds(
+    finished: tuple[EdgeCorrection, TileStore], setup: TileSetup, tmp_path: Path
+) -> None:
+    """Cores twice as large have the same lines, so that their fragments are the same."""
+    core, field = 2 * CORE_NM, 2 * CORE_NM + 2 * HALO_NM
+    one = tile_setup(setup.recipe, SETTINGS, field_kernels(setup.recipe, (field, field)))
+    plan = TilePlan((0.0, 0.0, core, core), (core, core), HALO_NM, 64.0, (0.0, 0.0), (1, 1))
+    alone = EdgeCorrection(plan, Shapes(SHAPES), one)
+    store = run(alone, tmp_path, does=run_edge_task)
+    whole = owned_edges(store.get(alone.keys("settle 1")[0, 0]).arrays)
+    main = whole.points_nm[: len(whole.points_nm) - 4 * len(whole.bars)]
+    chip, tiles = finished
+    told = [owned_edges(tiles.get(newest(chip, t)).arrays).shifted(*t.core_nm[:2]) for t in chip.tiles.tiles()]
+    points, moves = (np.concatenate([getattr(e, name) for e in told]) for name in ("points_nm", "moves_nm"))
+    distance, nearest = scipy.spatial.cKDTree(points).query(main)
+    assert distance.max() < 1e-6
+    off = moves[nearest] - whole.moves_nm[: len(main)]
+    assert np.ptp(whole.moves_nm) > 10 and np.abs(off).max() <= 3 and np.sqrt((off**2).mean()) < 1
+
+
 def newest(chip: EdgeCorrection, tile: Tile) -> str:
     return chip.keys(f"settle {turn_of(tile) + 1}")[tile.column, tile.row]
 
@@ -241,18 +261,17 @@ def test_moves_that_tiles_found_apart_keep_the_rules_after_the_turns(setup: Tile
 def test_a_tile_that_is_set_aside_is_drawn_as_its_target_and_no_other_moves_its_edges(
     setup: TileSetup, tmp_path: Path
 ) -> None:
-    chip = EdgeCorrection(plan_of(2, 2), Shapes(LINES), setup)
-    store = run(chip, tmp_path, fails="c001_r000 correct", does=run_edge_task)
-    assert chip.lost_places() == {(1, 0)}
-    lost = chip.tiles.tile(1, 0)
-    assert chip.final_key(lost) is None
-    drawn = merge(LINES, lost.core_nm)
+    chip = EdgeCorrection(plan_of(1, 2), Shapes(LINES[:2]), setup)
+    store = run(chip, tmp_path, fails="c000_r000 correct", does=run_edge_task)
+    lost, other = chip.tiles.tiles()
+    assert chip.lost_places() == {(0, 0)} and chip.final_key(lost) is None and chip.final_key(other) is not None
+    drawn = merge(LINES[:2], lost.core_nm)
     assert area_nm2(chip.polygons_nm(store, lost)) == pytest.approx(area_nm2(drawn), rel=1e-9)
-    assert all(t == lost or chip.final_key(t) is not None for t in chip.tiles.tiles())
-    beside = chip.keys("cut")[1, 1]
-    rim = [p / 10 for p in unpacked_loops(store.get(beside).arrays, "rim")]
-    below = merge(rim, (230.0 + 6, -40.0, 306.0, -30.0))  # the third line in the rim below, without fragments across
+    rim = [p / 10 for p in unpacked_loops(store.get(chip.keys("cut")[0, 1]).arrays, "rim")]
+    below = merge(rim, (284.0, -40.0, 366.0, -30.0))  # the second line, beyond the fragment that crosses the seam
     assert area_nm2(below) == pytest.approx(70 * 10)
+    above = merge(chip.polygons_nm(store, other), (284.0, 60.0, 366.0, 350.0))
+    assert area_nm2(above) != pytest.approx(70 * 240, rel=1e-3)
 
 
 def test_a_tile_that_fails_later_keeps_what_it_had(setup: TileSetup) -> None:
