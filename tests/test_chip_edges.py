@@ -86,7 +86,7 @@ EDGES = {
     "ends and corners": [*SHAPES, np.array([(740.0, 90.0), (1100.0, 90.0), (1100.0, 900.0), (990.0, 900.0),
                                             (990.0, 180.0), (740.0, 180.0)])],
     "slanted": [np.array([(-900.0, -813.0), (1900.0, 1487.3), (1900.0, 1590.1), (-900.0, -700.0)])],
-    "curves": [ring(520.0, 480.0, 430.0, 90), ring(1100.0, 60.0, 33.0, 16), ring(390.0, 1130.0, 80.0, 24)],
+    "curves": [ring(520.0, 480.0, 430.0, 200), ring(1100.0, 60.0, 33.0, 16), ring(390.0, 1130.0, 80.0, 24)],
 }  # fmt: skip
 
 
@@ -105,6 +105,20 @@ def test_fragments_of_the_same_edge_are_the_same_in_every_tile_that_sees_them(
             assert here.shape == there.shape and np.allclose(here, there, rtol=0, atol=1e-4)
             seen += len(here) * (tile is not other)
     assert seen > 100
+
+
+@pytest.mark.parametrize("rise_nm", [1700.3, 1903.1, 2117.7, 2290.9])
+def test_a_site_on_a_seam_has_one_owner_whatever_fields_round(rise_nm: float, setup: TileSetup) -> None:
+    """Runs of 32 nm have their middles on seams."""
+    runs = replace(setup.recipe.opc, fragments=replace(setup.recipe.opc.fragments, run_nm=32.0))
+    low, plan, told = 300.0 - 1284 / 2800 * rise_nm, plan_of(2, 2), []
+    bar = np.array([(-900.0, low), (1900.0, low + rise_nm), (1900.0, low + rise_nm + 80), (-900.0, low + 80)])
+    for tile in plan.tiles():
+        target = target_fragments(tile_geometry([bar], tile.field_nm, 0.1), setup, plan, runs)
+        own = (owners(target.sites.points_nm, plan) == 0).all(axis=1)
+        told.append(target.sites.points_nm[own] + tile.field_nm[:2])
+    points = np.concatenate(told)
+    assert np.count_nonzero(np.abs(points[:, 0] - CORE_NM) < 1e-3) == 2  # one of each edge
 
 
 def agreed(tile: Tile) -> Box:

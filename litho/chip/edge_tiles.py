@@ -35,8 +35,8 @@ Offset = tuple[int, int]
 SAME_NM = 0.01
 """Sites nearer to each other than this, with equal normals, are of one fragment."""
 
-ON_SEAM_NM = 1e-6
-"""Sites so little before a seam lie on it, and belong to the tile behind it."""
+ON_SEAM_NM = 1e-3
+"""Sites so little before a seam lie on it, and belong to the tile behind it, whatever their field rounds."""
 
 
 @dataclass(frozen=True, eq=False)
