@@ -9,7 +9,7 @@ import pytest
 from benchmarks.cases import Case, batch
 from benchmarks.timing import finished
 from litho.backend import Array
-from litho.losses import fidelity, pv_band
+from litho.losses import LossWeights, loss_of_prints
 from litho.model import PrintModel, aerial_images, print_mask, print_mask_adjoint, print_model
 from litho.optimize import LbfgsSettings, minimize
 from litho.pixel_ilt import IltSettings, Stage, StageProblem, stage_problem
@@ -37,10 +37,11 @@ def stage(request: pytest.FixtureRequest, immersion: Case) -> tuple[StageProblem
 
 def test_develop_and_losses(benchmark: Any, immersion: Case, model: PrintModel) -> None:
     exposed = expose(aerial_images(immersion.target, model)[0], immersion.process)
+    cost = LossWeights().cost(immersion.process, immersion.target, 1.0)
 
     def losses() -> Array:
         printed, _ = develop(exposed, immersion.process.resist)
-        return fidelity(printed[0], immersion.target, 1.0)[1] + pv_band(printed[1:], 1.0)[1]
+        return loss_of_prints(list(printed), cost)[1][0]
 
     benchmark(finished(losses))
 

@@ -26,12 +26,13 @@ from litho.edge_area import AreaSettings
 from litho.edge_opc import StepSettings
 from litho.fragments import FragmentSettings
 from litho.level_set_ilt import LevelSetSettings, LevelSetStage
+from litho.losses import LossWeights
 from litho.metrics import EpeRule
 from litho.move_limits import MoveRules
 from litho.nucleation import Seeding
 from litho.opc_settings import OpcSettings, SrafSettings
 from litho.optimize import LbfgsSettings
-from litho.pixel_ilt import IltSettings, LossWeights, Stage
+from litho.pixel_ilt import IltSettings, Stage
 from litho.process import Corner
 from litho.pupil import Optics
 from litho.rule_opc import RuleSettings

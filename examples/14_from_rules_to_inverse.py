@@ -27,10 +27,11 @@ from litho.edge_masks import corrected_mask
 from litho.edge_opc import StepSettings
 from litho.grid import Grid
 from litho.layout import read_layout
+from litho.losses import LossWeights
 from litho.metrics import EpeRule, evaluate
 from litho.model import aerial_images, print_model
 from litho.opc_settings import OpcSettings, SrafSettings
-from litho.pixel_ilt import IltSettings, LossWeights, Stage, ilt
+from litho.pixel_ilt import IltSettings, Stage, ilt
 from litho.process import Process, expose
 from litho.pupil import Optics
 from litho.raster import coverage

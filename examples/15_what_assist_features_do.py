@@ -27,8 +27,8 @@ from litho.edge_masks import corrected_mask
 from litho.grid import Grid
 from litho.image import aerial_image
 from litho.layout import read_layout
+from litho.losses import LossWeights
 from litho.opc_settings import OpcSettings, SrafSettings
-from litho.pixel_ilt import LossWeights
 from litho.process import Process
 from litho.process_window import exposure_window, through_focus
 from litho.pupil import Optics

@@ -16,6 +16,7 @@ from pathlib import Path
 import gdstk
 import matplotlib.pyplot as plt
 import numpy as np
+from gdstk import Library
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path as Outline
 
@@ -144,7 +145,7 @@ assert found.seams.sites > 50 and found.seams.rms_nm < 1.5 * found.interior.rms_
 # phase.
 
 with tempfile.TemporaryDirectory() as folder:
-    library = gdstk.Library(unit=1e-9, precision=1e-9)
+    library = Library(unit=1e-9, precision=1e-9)
     bit = library.new_cell("bit")
     bit.add(gdstk.rectangle((20, 20), (90, 250)), gdstk.rectangle((120, 90), (180, 180)))
     library.new_cell("memory").add(gdstk.Reference(bit, columns=64, rows=40, spacing=(200, 280)))

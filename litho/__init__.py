@@ -89,7 +89,7 @@ _HOME = {
     "Layout": "layout",
     "LevelSetSettings": "level_set_ilt",
     "LevelSetStage": "level_set_ilt",
-    "LossWeights": "pixel_ilt",
+    "LossWeights": "losses",
     "MackRate": "development",
     "Mask": "mask",
     "MaskLayer": "mask_layers",
@@ -307,6 +307,7 @@ if TYPE_CHECKING:
     from litho.kernel_files import read_kernels
     from litho.layout import Layout, read_layout
     from litho.level_set_ilt import LevelSetSettings, LevelSetStage
+    from litho.losses import LossWeights
     from litho.mask import Mask
     from litho.mask_bias import biased, rounded
     from litho.mask_layers import MaskLayer, MaskLayers
@@ -315,7 +316,7 @@ if TYPE_CHECKING:
     from litho.multibeam import dose_map
     from litho.nucleation import Seeding
     from litho.opc_settings import OpcSettings, SrafSettings
-    from litho.pixel_ilt import IltResult, IltSettings, LossWeights, Stage, ilt
+    from litho.pixel_ilt import IltResult, IltSettings, Stage, ilt
     from litho.process import Corner, Process
     from litho.process_window import exposure_window, isofocal_dose, through_focus
     from litho.pupil import Optics

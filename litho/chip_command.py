@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -20,6 +20,7 @@ from rich.table import Table
 
 from litho.backend import resolve_device
 from litho.cells import LayoutError
+from litho.chip import dask_start
 from litho.chip.chip_result import ChipResult, ChipVerification
 from litho.chip.chip_settings import METHODS
 from litho.chip.executors import Executor, serial
@@ -38,6 +39,12 @@ from litho.info import free_bytes, usable_cpus
 from litho.job import LARGEST_PIXELS, JobError
 from litho.outputs import check_writable
 
+if TYPE_CHECKING:
+    from litho.chip.dask_cluster import DaskExecutor
+
+LARGEST_FIELD_NM2 = 12000.0**2
+"""Area of a field from which on a mask is verified and simulated by tiles, whatever its pixels: some 5 GB."""
+
 SET_ASIDE = 3
 """Exit code where some tiles failed, and the rest is done."""
 
@@ -51,7 +58,9 @@ class ChipRequest:
     layout, layer, cell, window, recipe, out, repair
         what is corrected, how, and where results go
     workers, scheduler, gpus
-        who computes: one of the three at most
+        who computes: one of the three at most, but for `scheduler` with `gpus = "all"`, whose workers use theirs
+    batch
+        fields that a worker computes at once
     tls_ca, tls_cert, tls_key, insecure
         how a scheduler is talked to
     resume, dry_run
@@ -71,6 +80,7 @@ class ChipRequest:
     workers: int | None = None
     scheduler: str | None = None
     gpus: str | None = None
+    batch: int | None = None
     resume: bool = False
     dry_run: bool = False
     cell: str | None = None
@@ -87,7 +97,7 @@ class ChipRequest:
 
     @property
     def device(self) -> str:
-        """Where workers compute; those of a running scheduler compute on their cores."""
+        """Where workers compute."""
         return "cpu" if self.gpus is None else "gpu"
 
 
@@ -135,7 +145,10 @@ def _done(
 
 
 def larger_than_a_field(request: Request) -> bool:
-    """Return whether a layout, or the window of it that was asked for, needs tiles: one field would be refused."""
+    """Return whether a layout, or the window of it that was asked for, needs tiles.
+
+    It does where one field would be refused, or be so large that tiles are quicker and take a fraction of the memory.
+    """
     if len(request.layouts) != 1 or request.kernels is not None:
         return False
     recipe = load_recipe(request.recipe)
@@ -147,7 +160,7 @@ def larger_than_a_field(request: Request) -> bool:
         else parse_window(request.window)
     )
     sides = (x1 - x0 + 2 * recipe.field.halo_nm, y1 - y0 + 2 * recipe.field.halo_nm)
-    return sides[0] * sides[1] > LARGEST_PIXELS * recipe.field.pixel_nm**2
+    return sides[0] * sides[1] > min(LARGEST_PIXELS * recipe.field.pixel_nm**2, LARGEST_FIELD_NM2)
 
 
 def run_whole_verify(request: Request, masks: Sequence[Path], mask_layer: str | None) -> int:
@@ -181,6 +194,8 @@ def show_prints(told: Mapping[str, Any], console: Console | None = None) -> None
     console = Console(highlight=False) if console is None else console
     for label, area in told["printed_um2"].items():
         console.print(f"{escape(label)}: {area:,.6g} µm² printed")
+    if told["pv_band_um2"] is not None:
+        console.print(f"PV band: {told['pv_band_um2']:,.6g} µm²")
     console.print(f"{duration(float(told['seconds']))} with {told['workers']} workers.")
     for failure in told["set_aside"]:
         console.print(f"[yellow]set aside: {escape(failure)}[/]", soft_wrap=True)
@@ -195,8 +210,10 @@ def check_options(request: ChipRequest) -> None:
     """
     named = {"--workers": request.workers, "--scheduler": request.scheduler, "--gpus": request.gpus}
     given = [name for name, value in named.items() if value is not None]
-    if len(given) > 1:
-        raise JobError(f"`workers`, `scheduler` and `gpus` must not be given together, but got {' and '.join(given)}.")
+    if len(given) > 1 and given != ["--scheduler", "--gpus"]:
+        raise JobError(f"`workers` must come without `scheduler` and `gpus`, but got {' and '.join(given)}.")
+    if request.scheduler is not None and request.gpus not in (None, "all"):
+        raise JobError(f"`gpus` must be all with `scheduler`, whose workers have one each, but got {request.gpus!r}.")
     if request.workers is not None and request.workers < 1:
         raise JobError(f"`workers` must be at least 1, but got {request.workers}.")
     files = [request.tls_ca, request.tls_cert, request.tls_key]
@@ -204,6 +221,10 @@ def check_options(request: ChipRequest) -> None:
         raise JobError("`tls-ca`, `tls-cert` and `tls-key` must be given together, but one of them is missing.")
     if (any(files) or request.insecure) and request.scheduler is None:
         raise JobError("`tls-ca`, `tls-cert`, `tls-key` and `insecure` must come with `scheduler`, but there is none.")
+    if request.batch is not None and (request.verify is not None or request.simulate):
+        raise JobError(
+            f"`batch` must come with a correction, but got {request.batch} to measure a mask, field by field."
+        )
     if request.mask_layer is not None and request.verify is None:
         raise JobError(f"`mask-layer` must come with `verify`, but got {request.mask_layer!r} alone.")
     if request.method is not None:
@@ -211,6 +232,8 @@ def check_options(request: ChipRequest) -> None:
             raise JobError(f"`method` must be one of {', '.join(METHODS)}, but got {request.method!r}.")
         if request.verify is not None:
             raise JobError(f"`method` must come without `verify`, which makes no mask, but got {request.method!r}.")
+        if request.method == "opc" and request.gpus is not None:
+            raise JobError(f"`gpus` must be left out with `method` 'opc', for cores, but got {request.gpus!r}.")
 
 
 def show_chip(result: ChipResult, console: Console | None = None) -> None:
@@ -258,6 +281,7 @@ def _prepared(request: ChipRequest) -> ChipJob:
     """Read the layout and plan, after the recipe was checked."""
     recipe = load_recipe(request.recipe)
     window = None if request.window is None else parse_window(request.window)
+    gpus = None if request.gpus is None or request.scheduler is not None else _chosen_gpus(request.gpus)
     return prepare_chip(
         request.layout,
         recipe,
@@ -267,7 +291,9 @@ def _prepared(request: ChipRequest) -> ChipJob:
         window_nm=window,
         repair=request.repair,
         device=request.device,
-        workers=request.workers or usable_cpus(),
+        workers=request.workers or (usable_cpus() if gpus is None else len(gpus)),
+        batch=request.batch,
+        gpus=gpus,
         correct=request.verify is None and not request.simulate,
         method=request.method,
     )
@@ -294,10 +320,20 @@ def _executor(request: ChipRequest, job: ChipJob) -> Executor:
 
 
 def _cluster(request: ChipRequest) -> Executor:
-    """Return the workers of a scheduler, or one worker for each GPU."""
+    """Return the workers of a scheduler, or one worker for each GPU; GPUs that are asked for are there."""
+    executor = _cluster_of(request)
+    if request.device == "gpu":
+        try:
+            executor.check_gpus()
+        except BaseException:
+            executor.close()
+            raise
+    return executor
+
+
+def _cluster_of(request: ChipRequest) -> DaskExecutor:
     from litho.chip.chip_security import Certificates
     from litho.chip.dask_cluster import dask_cluster
-    from litho.chip.dask_start import visible_gpus
 
     if request.scheduler is not None:
         certificates = None
@@ -305,11 +341,16 @@ def _cluster(request: ChipRequest) -> Executor:
             certificates = Certificates(request.tls_ca, request.tls_cert, request.tls_key)
         return dask_cluster(request.scheduler, certificates=certificates, insecure=request.insecure)
     assert request.gpus is not None
-    there = visible_gpus()
-    chosen = there if request.gpus == "all" else [name.strip() for name in request.gpus.split(",") if name.strip()]
+    return dask_cluster(gpus=_chosen_gpus(request.gpus))
+
+
+def _chosen_gpus(text: str) -> list[str]:
+    """Return the GPUs that `--gpus` names."""
+    there = dask_start.visible_gpus()
+    chosen = there if text == "all" else [name.strip() for name in text.split(",") if name.strip()]
     if not chosen:
-        raise JobError(f"`gpus` must name GPUs of this machine, but got {request.gpus!r}, and it has {len(there)}.")
-    return dask_cluster(gpus=chosen)
+        raise JobError(f"`gpus` must name GPUs of this machine, but got {text!r}, and it has {len(there)}.")
+    return chosen
 
 
 def _area_um2(job: ChipJob) -> float:

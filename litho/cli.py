@@ -232,6 +232,10 @@ def chip(
     gpus: Annotated[
         str | None, typer.Option("--gpus", help="One worker per GPU: all, or as CUDA_VISIBLE_DEVICES names them.")
     ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option("--batch", help="Fields a worker computes at once; 1 on a core, what fits on a GPU if left out."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that the folder holds.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, and stop.")] = False,
     verify: Annotated[
@@ -263,6 +267,7 @@ def chip(
         workers=workers,
         scheduler=scheduler,
         gpus=gpus,
+        batch=batch,
         resume=resume,
         dry_run=dry_run,
         cell=cell,

@@ -21,11 +21,12 @@ from pydantic import BaseModel, ValidationError, model_validator
 
 from litho.chip.chip_settings import ChipSettings
 from litho.level_set_ilt import LevelSetSettings, LevelSetStage
+from litho.losses import LossWeights
 from litho.metrics import EpeRule
 from litho.nucleation import Seeding
 from litho.opc_settings import OpcSettings
 from litho.optimize import LbfgsSettings
-from litho.pixel_ilt import IltSettings, LossWeights, Stage
+from litho.pixel_ilt import IltSettings, Stage
 from litho.process import Corner
 from litho.recipe_errors import KNOWN_KEYS, RecipeError, as_json, mistakes
 from litho.recipe_optics import OpticsTable, WaferTable

@@ -29,9 +29,6 @@ CHECKED_DEVIATION_NM = 0.02
 LONGEST_EDGE_NM = 4.0
 """Edges of those polygons are cut to this length."""
 
-FINE = 20.0
-"""Vertices of a polygon are chosen from points of one that is so much closer to the curve."""
-
 _TO_BEZIER = np.array([[1, 4, 1, 0], [0, 4, 2, 0], [0, 2, 4, 0], [0, 1, 4, 1]]) / 6
 
 
@@ -78,41 +75,6 @@ def crossing_curves(curves: Sequence[Curve]) -> list[int]:
     )
     cross = (split_first <= 0) & (split_second <= 0)
     return sorted({int(k) for k in owner[np.concatenate([first[cross], second[cross]])]})
-
-
-def fewest_vertices(curve: Curve, deviation_nm: float) -> int:
-    """Return how many vertices a polygon needs that stands on a curve and is no farther than a deviation from it.
-
-    From a vertex to the next it goes as far as the curve between stays near enough: no polygon with the same first
-    vertex needs fewer, but for the vertices' places being chosen from close ones.
-    """
-    points = curve.polygon(deviation_nm / FINE)
-    points = np.concatenate([_cut_edges(points, math.sqrt(deviation_nm)), points[:1]])
-    limit, count, here, step = deviation_nm * (1 - 1 / FINE), 0, 0, 1
-    while here < len(points) - 1:
-        while here + step < len(points) - 1 and _straight(points[here : here + 2 * step + 1], limit):
-            step *= 2
-        low, high = max(step, 1), 2 * step  # it reaches as far as `low`, which may be one vertex, and not to `high`
-        if not _straight(points[here : here + low + 1], limit):
-            low, high = 1, low
-        while high - low > 1:
-            middle = (low + high) // 2
-            if _straight(points[here : here + middle + 1], limit):
-                low = middle
-            else:
-                high = middle
-        here, count, step = here + low, count + 1, max(low // 2, 1)
-    return max(count, 3)
-
-
-def _straight(points: Floats, limit_nm: float) -> bool:
-    """Return whether points, which are more than enough if the last ones lack, are near the line from first to last."""
-    along = points[-1] - points[0]
-    length = math.hypot(*along)
-    off = points - points[0]
-    if length == 0:
-        return len(points) == 1
-    return bool(np.abs(off[:, 0] * along[1] - off[:, 1] * along[0]).max() <= limit_nm * length)
 
 
 def _halved(bezier: Floats) -> Floats:

@@ -115,7 +115,7 @@ def residue(pieces: Pieces, diameter_nm: float, deviation_nm: float, *, outside:
     centres = outline.centres(piece, place)
     fits = outline.fits(centres)
     last = _last_that_fit(outline, piece, place, fits)
-    return _depths(outline, np.concatenate([centres[fits], last]), piece, place, fits)
+    return _depths(outline, np.concatenate([centres[fits], last]), piece, fits)
 
 
 def _sources(outline: _Outline) -> tuple[Numbers, Floats]:
@@ -155,7 +155,7 @@ def _next_source(outline: _Outline, piece: Numbers, place: Floats) -> Numbers:
     return np.where(same, np.arange(1, len(piece) + 1), first[outline.following[piece]])
 
 
-def _depths(outline: _Outline, centres: Floats, piece: Numbers, place: Floats, fits: Flags) -> Residue:
+def _depths(outline: _Outline, centres: Floats, piece: Numbers, fits: Flags) -> Residue:
     """Return how far the outline is from the discs, at vertices and middles of pieces whose own disc does not fit."""
     pieces, diameter = outline.pieces, 2 * outline.radius
     off = np.unique(piece[~fits])

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import scipy.optimize
@@ -24,11 +25,9 @@ from litho.edge_moves import MovingEdges, moving_edges
 from litho.fourier import band_transform
 from litho.fragments import Fragments
 from litho.grid import Grid
-from litho.losses import epe, fidelity, pv_band
+from litho.losses import LossWeights, PrintCost
 from litho.mask import transmission_band_adjoint
-from litho.pixel_ilt import LossWeights
-from litho.process import Process, expose, expose_adjoint
-from litho.resist import Resist, develop, develop_adjoint
+from litho.print_loss import print_loss
 from litho.socs import image_band_adjoint
 
 
@@ -45,7 +44,7 @@ class AreaSettings:
     resist_steepness
         slope of the sigmoid that makes the intensity a print
     weights
-        of the kinds of error, see `litho.pixel_ilt.LossWeights`; without one of side lobes: bars that print are found,
+        of the kinds of error, see `litho.losses.LossWeights`; without one of side lobes: bars that print are found,
         and made smaller
     jog_weight
         what a jog of 1 nm costs, nm^2
@@ -121,33 +120,18 @@ class AreaLoss:
 
     def _of_images(self, images: EdgeImages) -> tuple[float, list[Complexes]]:
         """Return the loss of images, and its gradient with respect to the half band of each."""
-        process = self._process
         transforms = [band_transform(self.grid.shape, k.image_radius, self.target) for k in self.model.kernels]
         intensity = np.stack([t.inverse(i.half) for t, i in zip(transforms, images.images, strict=True)])
-        printed, saved = develop(expose(intensity, process), process.resist)
-        value, printed_bar = self._of_prints(printed)
-        bars = expose_adjoint(develop_adjoint(printed_bar, saved, process.resist), process)
-        return value, [t.inverse_adjoint(bar) for t, bar in zip(transforms, bars, strict=True)]
+        value, bars = print_loss(intensity[:, None], self.cost)
+        return float(value[0]), [t.inverse_adjoint(bar) for t, bar in zip(transforms, bars[:, 0], strict=True)]
 
-    @property
-    def _process(self) -> Process:
-        resist = Resist(self.model.process.resist.threshold, self.settings.resist_steepness)
-        return replace(self.model.process, resist=resist)
-
-    def _of_prints(self, printed: Floats) -> tuple[float, Floats]:
-        """Return the weighted loss of prints (corners, ny, nx), and its gradient."""
-        weights, area = self.settings.weights, self.grid.pixel_area_nm2
-        total, nominal_bar = (weights.fidelity * part for part in fidelity(printed[0], self.target, area))
-        if self.probes is not None and weights.epe > 0:
-            value, bar = epe(printed[0], self.target, self.probes)
-            total, nominal_bar = total + weights.epe * value, nominal_bar + weights.epe * bar
-        printed_bar = np.zeros_like(printed)
-        printed_bar[0] = nominal_bar
-        if len(printed) > 1 and weights.pv_band > 0:
-            value, bar = pv_band(printed[1:], area)
-            total = total + weights.pv_band * value
-            printed_bar[1:] = weights.pv_band * bar
-        return float(total), printed_bar
+    @cached_property
+    def cost(self) -> PrintCost:
+        """What is punished, of a batch of this one field."""
+        process, settings = self.model.process, self.settings
+        process = replace(process, resist=replace(process.resist, steepness=settings.resist_steepness))
+        probes = None if self.probes is None else self.probes[None]
+        return settings.weights.cost(process, self.target[None], self.grid.pixel_area_nm2, probes)
 
 
 def area_loss(

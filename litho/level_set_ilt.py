@@ -14,6 +14,7 @@ from litho.backend import Array, array_module, to_host
 from litho.diffusion import gaussian_diffusion
 from litho.grid import Grid
 from litho.level_set_steps import Leg, LevelProblem, explicit, quasi_newton
+from litho.losses import LossWeights
 from litho.mask import Mask
 from litho.nucleation import Seeding, seeded
 from litho.optimize import LbfgsSettings, Progress
@@ -21,7 +22,6 @@ from litho.parametrize import resample
 from litho.pixel_ilt import (
     IltResult,
     IltSettings,
-    LossWeights,
     Report,
     Stage,
     StageHistory,
@@ -78,7 +78,7 @@ class LevelSetSettings:
     stages
         from coarse to fine
     weights
-        see `litho.pixel_ilt.LossWeights`
+        see `litho.losses.LossWeights`
     smoothing_nm
         standard deviation of the Gaussian that smooths velocities
     rounding_nm
@@ -200,10 +200,13 @@ class _Walk:
         return self.distance(gaussian_diffusion(self.problem.grid, self.settings.rounding_nm, level)(level))
 
     def through(self, level: Array, stage: LevelSetStage) -> Leg:
-        """Take the legs of a stage, each kept for the clips that gained."""
+        """Take the legs of a stage, each kept for the clips that gained; one that did not has ended.
+
+        Others may go on: what is left for them may be a shorter leg, and that may lower a loss that a long one did not.
+        """
         xp = array_module(level)
         best, coverage_bar, _ = self.problem.loss(level)
-        values, asked, done, leg = [best], False, 0, 0
+        values, asked, done, leg, active = [best], False, 0, 0, best == best
         while done < stage.steps and not asked:
             steps = min(self.settings.leg_steps, stage.steps - done)
             seeding = 1 <= leg <= stage.seedings
@@ -211,7 +214,7 @@ class _Walk:
             trial, seen, asked = self.leg(trial, steps, self.progress(done, best))
             again = self.distance(trial) if self.settings.reinitialise else trial
             value, trial_bar, _ = self.problem.loss(again)
-            good = value < best
+            good = active & (value < best)
             kept = xp.where(good, value, best)
             # what is told of a leg is not below what it leaves behind
             values += [xp.maximum(xp.minimum(best, v), kept) for v in seen[1:-1]] + [kept]
@@ -219,7 +222,8 @@ class _Walk:
                 xp.where(good[:, None, None], a, b) for a, b in ((again, level), (trial_bar, coverage_bar))
             )
             best, done, leg = kept, done + steps, leg + 1
-            if leg > stage.seedings and not bool(to_host(xp.any(good))):
+            active = good if leg > stage.seedings else active
+            if not bool(to_host(xp.any(active))):
                 break
         return level, values, asked
 

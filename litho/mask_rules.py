@@ -17,7 +17,7 @@ from litho.cells import Floats
 from litho.curves import Curve
 from litho.disc_residue import residue
 from litho.facing import Facing, facing_pairs, may_face
-from litho.outline_pieces import Numbers, Pieces, inside, near_pairs, pieces_of, touching
+from litho.outline_pieces import Numbers, Pieces, inside, near_pairs, pieces_of, steadied, touching
 from litho.outline_radius import radii_nm
 from litho.outline_regions import Regions, main_features, regions_of
 from litho.outlines import outlines as loops_of
@@ -147,7 +147,7 @@ def _polygon(outline: Floats | Curve) -> Floats:
         raise ValueError(
             f"`outlines` must be curves or arrays (n, 2) of at least 3 finite vertices, but got shape {polygon.shape}."
         )
-    return polygon
+    return steadied(polygon)
 
 
 def _allowed(limit_nm: float, rules: MaskRules, mask: _Mask) -> float:

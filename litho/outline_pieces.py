@@ -20,6 +20,12 @@ BORDER_NM = 1e-6
 """What is nearer than this to the border of a field is on it."""
 
 
+SHORT_NM = 1.0
+ROUNDED_NM = 0.03
+"""A vertex beside an edge shorter than the one, off the line of its neighbours by less than the other, may be there by
+rounding to 0.05 nm alone: such edges point anywhere."""
+
+
 @dataclass(frozen=True, eq=False)
 class Pieces:
     """Straight pieces of closed outlines, the region on their left.
@@ -109,6 +115,21 @@ def pieces_of(polygons: Sequence[Floats], longest_nm: float, bounds_nm: Box | No
         bisector=_rotated(normal[previous], turn / 2),
         border=_on_border(start, end, bounds_nm),
     )
+
+
+def steadied(polygon: Floats) -> Floats:
+    """Return an outline (n, 2) without vertices beside short edges that rounding explains, never two on end.
+
+    Where tiles of a mask meet, outlines have vertices that are rounded along the seam, next to others by chance.
+    """
+    before, after = np.roll(polygon, 1, axis=0), np.roll(polygon, -1, axis=0)
+    to, on, chord = polygon - before, after - polygon, after - before
+    off = np.abs(chord[:, 0] * to[:, 1] - chord[:, 1] * to[:, 0]) / np.maximum(np.hypot(*chord.T), BORDER_NM)
+    loose = (np.minimum(np.hypot(*to.T), np.hypot(*on.T)) < SHORT_NM) & (off <= ROUNDED_NM)
+    loose &= (np.sum(to * chord, axis=1) > 0) & (np.sum(on * chord, axis=1) > 0)  # neither spikes nor repeats
+    off[~loose] = np.inf
+    dropped = loose & (off < np.roll(off, 1)) & (off <= np.roll(off, -1))
+    return polygon[~dropped] if len(polygon) - dropped.sum() >= 3 else polygon
 
 
 def near_pairs(pieces: Pieces, reach_nm: float) -> tuple[Numbers, Numbers]:

@@ -6,22 +6,33 @@ Drawn by matplotlib's objects, without its global state, so that any thread may 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from pathlib import Path as FilePath
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import PathPatch
-from matplotlib.path import Path
-from matplotlib.ticker import AutoMinorLocator, FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
-from litho.cells import Floats
 from litho.grid import Grid
-from litho.plot_style import label_axes, legend, new_figure, set_title, stroke, swatch, write_figure
+from litho.plot_style import (
+    DASHES,
+    box_ring,
+    fill_rings,
+    label_axes,
+    legend,
+    map_axes,
+    new_figure,
+    outline_rings,
+    set_title,
+    show_box,
+    stroke,
+    swatch,
+    write_figure,
+)
 from litho.polygons import Box
 from litho.result import ClipResult
 from litho.scene import COLORS, INTENSITY_COLORS, Scene, scene_of
@@ -29,12 +40,10 @@ from litho.scene import COLORS, INTENSITY_COLORS, Scene, scene_of
 Drawing = Callable[[Axes, ClipResult, Scene], None]
 
 _SIDE_INCHES = 5.6
-_DASHES = (4.0, 2.0)
-_FULL_WIDTH_NM = 1200.0  # lines are of full width in regions up to this
 _ON_IMAGE = {"print": "#ffffff", "target": "#a8d8ff", "detail": "#3df0ff"}  # the colours of lines on a dark image
 
 
-def draw_all(result: ClipResult, folder: str | os.PathLike[str]) -> list[FilePath]:
+def draw_all(result: ClipResult, folder: str | os.PathLike[str]) -> list[Path]:
     """Write every picture of a result as PNG.
 
     Parameters
@@ -63,8 +72,8 @@ def draw_all(result: ClipResult, folder: str | os.PathLike[str]) -> list[FilePat
     for name, drawing in drawings.items():
         figure = new_figure(1.12 * _SIDE_INCHES, _SIDE_INCHES)
         drawing(figure.add_subplot(), result, scene)
-        paths.append(write_figure(figure, FilePath(folder, f"{name}.png")))
-    return [*paths, write_figure(overview(result, scene), FilePath(folder, "overview.png"))]
+        paths.append(write_figure(figure, Path(folder, f"{name}.png")))
+    return [*paths, write_figure(overview(result, scene), Path(folder, "overview.png"))]
 
 
 def overview(result: ClipResult, scene: Scene | None = None) -> Figure:
@@ -83,32 +92,32 @@ def overview(result: ClipResult, scene: Scene | None = None) -> Figure:
 
 def draw_target(axes: Axes, result: ClipResult, scene: Scene) -> None:
     """Draw the wanted shapes."""
-    _map(axes, scene.focus_nm, "Target")
-    _fill(axes, scene.target, COLORS["target"], alpha=0.35)
-    _outline(axes, scene.target, COLORS["target"], 1.2)
+    map_axes(axes, scene.focus_nm, "Target")
+    fill_rings(axes, scene.target, COLORS["target"], alpha=0.35)
+    outline_rings(axes, scene.target, COLORS["target"], 1.2)
     legend(axes, [swatch("target", "target", 0.35)])
 
 
 def draw_mask(axes: Axes, result: ClipResult, scene: Scene) -> None:
     """Draw the mask's curves over the wanted shapes, as far as the mask reaches."""
-    _map(axes, scene.region_nm, "Mask")
-    _fill(axes, scene.mask, COLORS["mask"], alpha=0.28)
-    _outline(axes, scene.mask, COLORS["mask"], 0.9)
-    _outline(axes, scene.target, COLORS["ink"], 1.1, _DASHES)
-    legend(axes, [swatch("mask", "mask", 0.4), stroke(COLORS["ink"], "target", _DASHES)])
+    map_axes(axes, scene.region_nm, "Mask")
+    fill_rings(axes, scene.mask, COLORS["mask"], alpha=0.28)
+    outline_rings(axes, scene.mask, COLORS["mask"], 0.9)
+    outline_rings(axes, scene.target, COLORS["ink"], 1.1, DASHES)
+    legend(axes, [swatch("mask", "mask", 0.4), stroke(COLORS["ink"], "target", DASHES)])
 
 
 def draw_aerial(axes: Axes, result: ClipResult, scene: Scene) -> None:
     """Draw the nominal aerial image with the contour of the resist's threshold."""
-    _map(axes, scene.focus_nm, "Aerial image")
+    map_axes(axes, scene.focus_nm, "Aerial image")
     part, (x0, y0, x1, y1) = _cut(result.intensity, result.grid, scene.focus_nm)
     image = axes.imshow(part, cmap=INTENSITY_COLORS, origin="lower", extent=(x0, x1, y0, y1), vmin=0)
     image.set_interpolation("bilinear")
-    _show(axes, scene.focus_nm)
-    _outline(axes, scene.nominal, _ON_IMAGE["print"], 1.4)
-    _outline(axes, scene.target, _ON_IMAGE["target"], 1.0, _DASHES)
+    show_box(axes, scene.focus_nm)
+    outline_rings(axes, scene.nominal, _ON_IMAGE["print"], 1.4)
+    outline_rings(axes, scene.target, _ON_IMAGE["target"], 1.0, DASHES)
     if scene.detail_nm != scene.focus_nm:
-        _outline(axes, [_corners(scene.detail_nm)], _ON_IMAGE["detail"], 2.5)
+        outline_rings(axes, [box_ring(scene.detail_nm)], _ON_IMAGE["detail"], 2.5)
     bar = axes.figure.colorbar(image, cax=axes.inset_axes((1.025, 0, 0.035, 1)))
     bar.set_label("relative intensity", color=COLORS["ink"], fontsize=9)
     bar.ax.tick_params(labelsize=8, colors=COLORS["muted"])
@@ -116,7 +125,7 @@ def draw_aerial(axes: Axes, result: ClipResult, scene: Scene) -> None:
     bar.outline.set_visible(False)
     handles = [
         stroke(_ON_IMAGE["print"], f"threshold {result.threshold:g}"),
-        stroke(_ON_IMAGE["target"], "target", _DASHES),
+        stroke(_ON_IMAGE["target"], "target", DASHES),
     ]
     if scene.detail_nm != scene.focus_nm:
         handles.append(stroke(_ON_IMAGE["detail"], "detail shown of the print"))
@@ -125,15 +134,15 @@ def draw_aerial(axes: Axes, result: ClipResult, scene: Scene) -> None:
 
 def draw_prints(axes: Axes, result: ClipResult, scene: Scene, title: str = "Print") -> None:
     """Draw the nominal print and the band between the other corners over the wanted shapes, and wrong edges."""
-    _map(axes, scene.detail_nm, title if scene.detail_nm == scene.focus_nm else f"{title}, detail")
-    _fill(axes, scene.target, COLORS["target"], alpha=0.14)
-    _fill(axes, scene.band, COLORS["band"], alpha=0.9)
-    _outline(axes, scene.target, COLORS["ink"], 1.0, _DASHES)
-    _outline(axes, scene.nominal, COLORS["print"], 0.8)
+    map_axes(axes, scene.detail_nm, title if scene.detail_nm == scene.focus_nm else f"{title}, detail")
+    fill_rings(axes, scene.target, COLORS["target"], alpha=0.14)
+    fill_rings(axes, scene.band, COLORS["band"], alpha=0.9)
+    outline_rings(axes, scene.target, COLORS["ink"], 1.0, DASHES)
+    outline_rings(axes, scene.nominal, COLORS["print"], 0.8)
     handles: list[Artist] = [stroke(COLORS["print"], "nominal print")]
     if scene.band:
         handles.append(swatch("band", "PV band", 0.8))
-    handles.append(stroke(COLORS["ink"], "target", _DASHES))
+    handles.append(stroke(COLORS["ink"], "target", DASHES))
     wrong = scene.sites.edge[scene.sites.violated]
     if len(wrong):
         circles = Line2D(*wrong.T, marker="o", markersize=10, markeredgewidth=2, linestyle="none", fillstyle="none")
@@ -144,18 +153,18 @@ def draw_prints(axes: Axes, result: ClipResult, scene: Scene, title: str = "Prin
 
 def draw_edges(axes: Axes, scene: Scene, title: str) -> None:
     """Draw the wanted shapes and the nominal print, for marks to stand on."""
-    _map(axes, scene.focus_nm, title)
-    _fill(axes, scene.target, COLORS["target"], alpha=0.14)
-    _outline(axes, scene.target, COLORS["ink"], 0.9, _DASHES)
-    _outline(axes, scene.nominal, COLORS["print"], 0.9)
+    map_axes(axes, scene.focus_nm, title)
+    fill_rings(axes, scene.target, COLORS["target"], alpha=0.14)
+    outline_rings(axes, scene.target, COLORS["ink"], 0.9, DASHES)
+    outline_rings(axes, scene.nominal, COLORS["print"], 0.9)
 
 
 def draw_outlines(axes: Axes, scene: Scene, title: str) -> None:
     """Draw the mask over the wanted shapes, for marks to stand on."""
-    _map(axes, scene.region_nm, title)
-    _fill(axes, scene.mask, COLORS["mask"], alpha=0.2)
-    _outline(axes, scene.mask, COLORS["mask"], 0.8)
-    _outline(axes, scene.target, COLORS["ink"], 0.7, _DASHES)
+    map_axes(axes, scene.region_nm, title)
+    fill_rings(axes, scene.mask, COLORS["mask"], alpha=0.2)
+    outline_rings(axes, scene.mask, COLORS["mask"], 0.8)
+    outline_rings(axes, scene.target, COLORS["ink"], 0.7, DASHES)
 
 
 def draw_convergence(axes: Axes, result: ClipResult, scene: Scene) -> None:
@@ -182,23 +191,6 @@ def draw_convergence(axes: Axes, result: ClipResult, scene: Scene) -> None:
     axes.grid(True, which="both", axis="y", color=COLORS["grid"], linewidth=0.8)
 
 
-def _map(axes: Axes, region: Box, title: str) -> None:
-    """Make axes a map in nm."""
-    set_title(axes, title)
-    axes.set_facecolor("#fbfcfd")
-    label_axes(axes, "x / nm", "y / nm")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
-        axis.set_minor_locator(AutoMinorLocator())
-    _show(axes, region)
-
-
-def _show(axes: Axes, region: Box) -> None:
-    axes.set_aspect("equal")
-    axes.set_xlim(region[0], region[2])
-    axes.set_ylim(region[1], region[3])
-
-
 def _cut(image: NDArray[np.float32], grid: Grid, region: Box) -> tuple[NDArray[np.float32], Box]:
     """Return the pixels that show in a region, and x0, y0, x1, y1 of what they cover."""
     (height, width), (x, y) = grid.pixel_nm, grid.origin_nm
@@ -207,33 +199,6 @@ def _cut(image: NDArray[np.float32], grid: Grid, region: Box) -> tuple[NDArray[n
     part = image[low:high, left:right]
     box = (x + left * width, y + low * height, x + (left + part.shape[1]) * width, y + (low + len(part)) * height)
     return part, box
-
-
-def _path(rings: Sequence[Floats]) -> Path:
-    codes = [np.r_[Path.MOVETO, np.full(len(ring) - 1, Path.LINETO), Path.CLOSEPOLY] for ring in rings]
-    vertices = [np.concatenate([ring, ring[:1]]) for ring in rings]
-    return Path(np.concatenate([np.empty((0, 2)), *vertices]), np.concatenate([[], *codes]).astype(np.uint8))
-
-
-def _corners(box: Box) -> Floats:
-    x0, y0, x1, y1 = box
-    return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
-
-
-def _fill(axes: Axes, rings: Sequence[Floats], color: str, alpha: float) -> None:
-    # not add_patch, which measures every vertex for limits that are set already
-    axes.add_artist(PathPatch(_path(rings), facecolor=color, edgecolor="none", alpha=alpha))
-
-
-def _outline(
-    axes: Axes, rings: Sequence[Floats], color: str, width: float, dashes: tuple[float, float] | None = None
-) -> None:
-    # thinner in a large region, where shapes are small
-    left, right = axes.get_xlim()
-    width *= min(1.0, max(0.45, _FULL_WIDTH_NM / (right - left)))
-    patch = PathPatch(_path(rings), facecolor="none", edgecolor=color, linewidth=width, joinstyle="round")
-    patch.set_linestyle("solid" if dashes is None else (0, dashes))
-    axes.add_artist(patch)
 
 
 def _short(value: float, position: int | None = None) -> str:

@@ -14,7 +14,7 @@ from functools import cached_property, partial
 from litho.backend import Array, array_module, to_host
 from litho.diffusion import Diffusion, gaussian_diffusion
 from litho.grid import Grid
-from litho.losses import epe, fidelity, pv_band, side_lobes
+from litho.losses import LossWeights, PrintCost, loss_of_prints
 from litho.mask import Mask
 from litho.model import PrintModel, aerial_images, aerial_images_adjoint, print_model
 from litho.optimize import LbfgsSettings, Objective, minimize
@@ -24,7 +24,7 @@ from litho.parametrize import (
     mask_of_level_adjoint,
     resample,
 )
-from litho.print_loss import PrintCost, print_loss
+from litho.print_loss import print_loss
 from litho.process import Process
 from litho.socs import Kernels
 
@@ -72,35 +72,6 @@ class Stage:
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise ValueError(f"`{name}` must be a positive number, but got {value}.")
-
-
-@dataclass(frozen=True)
-class LossWeights:
-    """How much each kind of error counts, per nm^2 of it.
-
-    Parameters
-    ----------
-    fidelity
-        nominal print against target
-    pv_band
-        band between the largest and smallest print of the corners
-    epe
-        wrong print at the EPE probes
-    side_lobes
-        print of any corner farther than `QUIET_NM` from the target, in stages whose resist is as steep as that of the
-        last: softer ones take assist features for side lobes. A smooth print is punished before it reaches the
-        threshold, the sooner the greater this is
-    """
-
-    fidelity: float = 1.0
-    pv_band: float = 1.0
-    epe: float = 0.0
-    side_lobes: float = 0.0
-
-    def __post_init__(self) -> None:
-        values = (self.fidelity, self.pv_band, self.epe, self.side_lobes)
-        if not all(math.isfinite(v) and v >= 0 for v in values) or sum(values) == 0:
-            raise ValueError(f"the loss weights must be at least 0 and not all 0, but got {values}.")
 
 
 @dataclass(frozen=True)
@@ -249,35 +220,16 @@ class StageProblem:
         inside = block_mean(self.target, self.model.mask_grid.shape)
         return settings.start_outside + (settings.start_inside - settings.start_outside) * inside
 
-    def loss(self, printed: Array) -> tuple[Array, Array]:
-        """Return the weighted loss of each clip, (clips,), and the gradient of their sum, (corners, clips, ny, nx)."""
-        xp, area = array_module(printed), self.model.print_grid.pixel_area_nm2
-        value, nominal_bar = fidelity(printed[0, ...], self.target, area)
-        value, nominal_bar = value * self.weights.fidelity, nominal_bar * self.weights.fidelity
-        if self.probes is not None and self.weights.epe > 0:
-            epe_value, epe_bar = epe(printed[0, ...], self.target, self.probes)
-            value = value + self.weights.epe * epe_value
-            nominal_bar = nominal_bar + self.weights.epe * epe_bar
-        printed_bar = nominal_bar[None, ...]
-        if printed.shape[0] > 1:
-            band_value, band_bar = pv_band(printed[1:, ...], area)
-            printed_bar = xp.concat([printed_bar, self.weights.pv_band * band_bar], axis=0)
-            value = value + self.weights.pv_band * band_value
-        if self.quiet is not None:
-            lobe_value, lobe_bar = side_lobes(printed, self.quiet, area)
-            value = value + self.weights.side_lobes * lobe_value
-            printed_bar = printed_bar + self.weights.side_lobes * lobe_bar
-        return value, printed_bar
-
     @cached_property
     def cost(self) -> PrintCost:
-        """What `loss` punishes, for `litho.print_loss`."""
-        area, weights = self.model.print_grid.pixel_area_nm2, self.weights
-        wrong: Array | float = float(area * weights.fidelity)
-        if self.probes is not None and weights.epe > 0:
-            wrong = wrong + weights.epe * self.probes
-        lobes = None if self.quiet is None else area * weights.side_lobes * self.quiet
-        return PrintCost(self.model.process, self.target, wrong, area * weights.pv_band, lobes)
+        """What is punished."""
+        area = self.model.print_grid.pixel_area_nm2
+        return self.weights.cost(self.model.process, self.target, area, self.probes, self.quiet)
+
+    def loss(self, printed: Array) -> tuple[Array, Array]:
+        """Return the weighted loss of each clip, (clips,), and the gradient of their sum, (corners, clips, ny, nx)."""
+        value, bars = loss_of_prints([printed[corner, ...] for corner in range(printed.shape[0])], self.cost)
+        return value, array_module(printed).stack(bars)
 
     def of_coverage(self, coverage: Array) -> tuple[Array, Array]:
         """Return the weighted loss of each mask, (clips,), and its gradient by coverage, (clips, ny, nx)."""
@@ -326,11 +278,11 @@ def stage_problem(
         None if free is None else block_mean(free, coarse.shape),
         settings.weights,
         stage.mask_steepness,
-        quiet_region(target, grid, printed) if sharp and settings.weights.side_lobes > 0 else None,
+        quiet_region(target, printed) if sharp and settings.weights.side_lobes > 0 else None,
     )
 
 
-def quiet_region(target: Array, grid: Grid, printed: Grid) -> Array:
+def quiet_region(target: Array, printed: Grid) -> Array:
     """Return the share of each pixel where nothing may print, (..., my, mx) on the grid of prints.
 
     That is where a Gaussian of half `QUIET_NM` leaves no more of the target than beside a straight edge at `QUIET_NM`.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -15,12 +16,21 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, PathPatch
+from matplotlib.path import Path as Outline
+from matplotlib.ticker import AutoMinorLocator, MaxNLocator
 
+from litho.cells import Floats
 from litho.io.atomic import atomic_path
+from litho.polygons import Box
 from litho.scene import COLORS
 
 DPI = 160
+
+DASHES = (4.0, 2.0)
+"""Of the outline of what is drawn for comparison."""
+
+_FULL_WIDTH_NM = 1200.0  # lines are of full width in regions up to this
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -84,3 +94,51 @@ def legend(axes: Axes, handles: Sequence[Artist], frame: str | None = None, colu
     for text in made.get_texts():  # a name may hold "$", which must not start a formula
         text.set_parse_math(False)
     return made
+
+
+def map_axes(axes: Axes, region: Box, title: str) -> None:
+    """Make axes a map in nm."""
+    set_title(axes, title)
+    axes.set_facecolor("#fbfcfd")
+    label_axes(axes, "x / nm", "y / nm")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+        axis.set_minor_locator(AutoMinorLocator())
+    show_box(axes, region)
+
+
+def show_box(axes: Axes, region: Box) -> None:
+    """Show x0, y0, x1, y1, lengths alike along both axes."""
+    axes.set_aspect("equal")
+    axes.set_xlim(region[0], region[2])
+    axes.set_ylim(region[1], region[3])
+
+
+def fill_rings(axes: Axes, rings: Sequence[Floats], color: str, alpha: float) -> None:
+    """Fill closed rings, each (n, 2); those around holes run the other way."""
+    # not add_patch, which measures every vertex for limits that are set already
+    axes.add_artist(PathPatch(_path(rings), facecolor=color, edgecolor="none", alpha=alpha))
+
+
+def outline_rings(
+    axes: Axes, rings: Sequence[Floats], color: str, width: float, dashes: tuple[float, float] | None = None
+) -> None:
+    """Draw closed rings as lines, `width` points wide."""
+    # thinner in a large region, where shapes are small
+    left, right = axes.get_xlim()
+    width *= min(1.0, max(0.45, _FULL_WIDTH_NM / (right - left)))
+    patch = PathPatch(_path(rings), facecolor="none", edgecolor=color, linewidth=width, joinstyle="round")
+    patch.set_linestyle("solid" if dashes is None else (0, dashes))
+    axes.add_artist(patch)
+
+
+def box_ring(box: Box) -> Floats:
+    """Return the corners of a box as a ring, (4, 2)."""
+    x0, y0, x1, y1 = box
+    return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
+
+
+def _path(rings: Sequence[Floats]) -> Outline:
+    codes = [np.r_[Outline.MOVETO, np.full(len(ring) - 1, Outline.LINETO), Outline.CLOSEPOLY] for ring in rings]
+    vertices = [np.concatenate([ring, ring[:1]]) for ring in rings]
+    return Outline(np.concatenate([np.empty((0, 2)), *vertices]), np.concatenate([[], *codes]).astype(np.uint8))

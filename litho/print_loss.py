@@ -9,10 +9,10 @@ of the many arrays between is ever whole. On a host it goes in strips that fit i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from litho.backend import Array, array_module
 from litho.cuda import dense, empty, fused, program
+from litho.losses import PrintCost, loss_of_prints
 from litho.process import Process
 
 STRIP_PIXELS = 2**15
@@ -21,38 +21,6 @@ STRIP_PIXELS = 2**15
 PIXELS_OF_A_THREAD = 4
 LARGEST_BLOCKS = 512
 """On a GPU each clip has as many blocks as give every thread a few pixels, up to a limit."""
-
-
-@dataclass(frozen=True)
-class PrintCost:
-    """What prints should be, and what it costs where they are not.
-
-    Parameters
-    ----------
-    process
-        corners and resist; the first corner is compared with the target, those after it with each other
-    target : (clips, ny, nx) real, in 0..1
-        coverage of the wanted shapes
-    wrong : (clips, ny, nx) real, or a number
-        nm^2 that a wrong nominal print of a pixel costs: its area, and more at probes
-    spread_nm2
-        nm^2 that a pixel costs which one of the other corners prints and another does not
-    lobes : (clips, ny, nx) real, or None
-        nm^2 that a print of a pixel costs at each corner, where nothing may print
-    """
-
-    process: Process
-    target: Array
-    wrong: Array | float
-    spread_nm2: float
-    lobes: Array | None = None
-
-    def __post_init__(self) -> None:
-        shape = tuple(self.target.shape)
-        for name in ("wrong", "lobes"):
-            value = getattr(self, name)
-            if not (value is None or isinstance(value, float) or tuple(value.shape) == shape):
-                raise ValueError(f"`{name}` must have the target's shape {shape}, but got {tuple(value.shape)}.")
 
 
 def print_loss(intensity: Array, cost: PrintCost) -> tuple[Array, Array]:
@@ -80,7 +48,7 @@ def print_loss(intensity: Array, cost: PrintCost) -> tuple[Array, Array]:
     for clip in range(intensity.shape[1]):
         parts = []
         for rows in _strips(intensity.shape[-2], intensity.shape[-1]):
-            part, bars = _strip(intensity[:, clip, rows, :], clip, rows, cost)
+            part, bars = _strip(intensity[:, clip, rows, :], cost.part(clip, rows))
             parts.append(part)
             for focus, bar in enumerate(bars):
                 intensity_bar[focus, clip, rows, :] = bar
@@ -95,25 +63,15 @@ def _strips(ny: int, nx: int) -> Iterator[slice]:
         yield slice(start, min(start + rows, ny))
 
 
-def _strip(images: Array, clip: int, rows: slice, cost: PrintCost) -> tuple[Array, list[Array]]:
+def _strip(images: Array, cost: PrintCost) -> tuple[Array, list[Array]]:
     """Return the loss of some rows of a clip, and the gradient in each of their images, (foci, rows, nx)."""
-    xp, process = array_module(images), cost.process
+    process = cost.process
     slope = 0.5 * process.resist.sign * process.resist.steepness
     printed = [
         _print(images[focus, ...], slope * corner.dose, slope * process.resist.threshold)
         for corner, focus in zip(process.corners, process.focus_of_corner, strict=True)
     ]
-    difference = printed[0] - cost.target[clip, rows, :]
-    pull = difference * (cost.wrong if isinstance(cost.wrong, float) else cost.wrong[clip, rows, :])
-    value = xp.sum(pull * difference)
-    pull *= 2.0
-    spread, pulls = _spread(printed[1:], cost.spread_nm2)
-    value, bars = value + spread, [pull, *pulls]
-    if cost.lobes is not None:
-        for here, bar in zip(printed, bars, strict=True):
-            spill = cost.lobes[clip, rows, :] * here
-            value = value + xp.sum(spill * here)
-            bar += 2.0 * spill
+    value, bars = loss_of_prints(printed, cost)
     return value, _images_bar(printed, bars, process)
 
 
@@ -125,23 +83,6 @@ def _print(image: Array, slope: float, offset: float) -> Array:
     printed *= 0.5
     printed += 0.5
     return printed
-
-
-def _spread(printed: list[Array], cost_nm2: float) -> tuple[Array | float, list[Array]]:
-    """Return the cost of the squared spread of some corners' prints, and its gradient in each."""
-    if not printed:
-        return 0.0, []
-    xp = array_module(printed[0])
-    if len(printed) == 2:  # the larger is pulled by the difference, the smaller by as much the other way
-        pull = (2 * cost_nm2) * (printed[0] - printed[1])
-        return xp.sum(pull * pull) / (4 * cost_nm2 or 1.0), [pull, -pull]
-    outer = inner = printed[0]
-    for here in printed[1:]:
-        outer, inner = xp.maximum(outer, here), xp.minimum(inner, here)
-    spread = outer - inner
-    pull = (2 * cost_nm2) * spread
-    sides = [xp.astype(p == outer, pull.dtype) - xp.astype(p == inner, pull.dtype) for p in printed]
-    return cost_nm2 * xp.sum(spread * spread), [side * pull for side in sides]
 
 
 def _images_bar(printed: list[Array], bars: list[Array], process: Process) -> list[Array]:

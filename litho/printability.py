@@ -77,9 +77,14 @@ def band_polygons(prints: Sequence[Sequence[Floats]]) -> list[Floats]:
     prints
         per corner: outlines, counter-clockwise around islands, clockwise around holes, as `litho.contours` gives them
     """
+    return band_between([join_holes(outlines) for outlines in prints])
+
+
+def band_between(prints: Sequence[Sequence[Floats]]) -> list[Floats]:
+    """Return what `band_polygons` does, of prints whose holes are joined by cuts already."""
     if len(prints) < 2:
         return []
-    shapes = [[gdstk.Polygon(p.tolist()) for p in join_holes(outlines)] for outlines in prints]
+    shapes = [[gdstk.Polygon(p.tolist()) for p in polygons] for polygons in prints]
     some = reduce(lambda a, b: gdstk.boolean(a, b, "or", RESOLUTION), shapes)
     every = reduce(lambda a, b: gdstk.boolean(a, b, "and", RESOLUTION), shapes)
     return [np.asarray(part.points) for part in gdstk.boolean(some, every, "not", RESOLUTION)]

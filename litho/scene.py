@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.ndimage
@@ -159,13 +160,18 @@ def _detail(result: ClipResult, sites: EdgeSites) -> Box:
     worth = result.pv_band * grid.pixel_area_nm2
     row, column = np.rint((sites.edge[sites.violated] - grid.origin_nm) / grid.pixel_nm[::-1] - 0.5).astype(int).T[::-1]
     np.add.at(worth, (row, column), _VIOLATION_NM2)
-    size = [max(1, round(_DETAIL_NM / p)) for p in grid.pixel_nm]
+    return fullest_square(worth, grid, _DETAIL_NM)
+
+
+def fullest_square(worth: NDArray[np.floating[Any]], grid: Grid, side_nm: float) -> Box:
+    """Return x0, y0, x1, y1 of the square that holds most of `worth` (ny, nx), cut off where the field is smaller."""
+    size = [max(1, round(side_nm / p)) for p in grid.pixel_nm]
     sums = scipy.ndimage.uniform_filter(worth, size, mode="constant")
     best = np.argwhere(sums >= (1 - 1e-9) * sums.max())
     middle = best[np.argmin(((best - best.mean(axis=0)) ** 2).sum(axis=1))]
     (left, bottom, right, top), centre = grid.bounds_nm, _centres(middle[None, :], grid)[0]
-    x0, x1 = _within(float(centre[0]), _DETAIL_NM, left, right)
-    y0, y1 = _within(float(centre[1]), _DETAIL_NM, bottom, top)
+    x0, x1 = _within(float(centre[0]), side_nm, left, right)
+    y0, y1 = _within(float(centre[1]), side_nm, bottom, top)
     return x0, y0, x1, y1
 
 

@@ -18,7 +18,6 @@ others, and the bound is twice that.
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Any
 
@@ -119,7 +118,8 @@ def _chosen(blocks: list[Block], total: float, trace: float, max_error: float, c
         weights = np.concatenate([w for w, _ in found] + [b.background for b in blocks])
         kept = _kept(weights, total, trace, max_error, count)
         starts = np.cumsum([0, *(len(w) for w, _ in found)])
-        if tried == largest or all(_some_left(kept, *ends) for ends in itertools.pairwise(starts)):
+        # where the weakest kernel of a block that was computed is not needed, the next ones are not either
+        if tried == largest or all(stop - 1 not in kept for stop in starts[1:]):
             break
         tried = min(largest, 2 * tried)
     singles = np.cumsum([starts[-1], *(len(b.background) for b in blocks)])
@@ -132,11 +132,6 @@ def _chosen(blocks: list[Block], total: float, trace: float, max_error: float, c
         orders[np.arange(len(alone)), kept[alone] - singles[i]] = np.sqrt(block.background[kept[alone] - singles[i]])
         spectra[alone] = block.parity.expanded(orders)
     return spectra
-
-
-def _some_left(kept: Matrix, start: int, stop: int) -> bool:
-    """Whether the weakest kernel of a block that was computed is not needed: then the next ones are not either."""
-    return stop - 1 not in kept
 
 
 def _kept(weights: Matrix, total: float, trace: float, max_error: float, count: int | None) -> Matrix:

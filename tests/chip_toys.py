@@ -12,10 +12,12 @@ import contextlib
 import functools
 import hashlib
 import os
+import random
 import signal
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +148,51 @@ def two_passes(out: Path, log: Path, count: int, executor: Executor, seconds: fl
         for doing in PASSES:
             tasks = toy_tasks(count, seconds, doing, size)
             yield from compute(doing, drawing(store.folder, log), tasks, executor, store, manifest)
+
+
+def undisturbed_bits(folder: Path, count: int) -> dict[str, str]:
+    """Return the bits of two passes that nobody disturbs, in a new folder."""
+    list(two_passes(folder, folder / "log", count, serial(), 0, 64))
+    found = bits(folder / "tiles")
+    assert len(found) == 2 * count
+    return found
+
+
+@contextlib.contextmanager
+def workers_killed(
+    alive: Callable[[], Sequence[int]], kills: int, chance: random.Random, pause_s: tuple[float, float]
+) -> Iterator[list[int]]:
+    """Kill one worker after another by SIGKILL at random moments while the block runs; yield who was killed so far.
+
+    Parameters
+    ----------
+    alive
+        tells the processes of workers
+    kills
+        how many at most
+    chance
+        of whom, and when
+    pause_s
+        shortest and longest time between two kills
+    """
+    stop, killed = threading.Event(), list[int]()
+
+    def kill() -> None:
+        while len(killed) < kills and not stop.wait(chance.uniform(*pause_s)):
+            there = alive()
+            if there:
+                victim = chance.choice(there)
+                with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+                    os.kill(victim, signal.SIGKILL)
+                    killed.append(victim)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        yield killed
+    finally:
+        stop.set()
+        killer.join()
 
 
 def executor_of(text: str) -> Executor:

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chip_hosts import make_certificates
 
 import litho.backend
+from litho.chip.chip_security import Certificates
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,18 @@ def data_dir() -> Path:
     if not (path / "iccad13" / "optical_kernels.npz").is_file():
         pytest.skip(f"benchmark data not found in {path}: set LITHO_DATA to the folder that holds iccad13/")
     return path
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """An authority with a certificate that it signed, for clusters."""
+    return make_certificates(tmp_path_factory.mktemp("certificates") / "own")
+
+
+@pytest.fixture(scope="session")
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Likewise of somebody else."""
+    return make_certificates(tmp_path_factory.mktemp("certificates") / "foreign")
 
 
 @pytest.fixture

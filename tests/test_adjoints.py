@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from litho import diffusion, fourier, losses, parametrize, socs
+from litho import diffusion, fourier, parametrize, socs
 from litho.backend import to_host
 from litho.check import dot_test, gradient_test, inner, linearity_test
 from litho.grid import Grid
+from litho.losses import LossWeights
 from litho.mask import Mask, transmission_band, transmission_band_adjoint
 from litho.model import aerial_images, aerial_images_adjoint, print_mask, print_mask_adjoint, print_model
-from litho.pixel_ilt import IltSettings, LossWeights, Stage, stage_problem
+from litho.pixel_ilt import IltSettings, Stage, stage_problem
 from litho.process import Corner, Process, expose, expose_adjoint
 from litho.resist import Resist, develop, develop_adjoint
 from litho.socs import Kernels
@@ -193,27 +194,6 @@ def test_the_adjoint_of_a_step_is_its_derivative(name: str, xp: Any) -> None:
 
     assert gradient_test(value, gradient, x, direction, case.step) < DIFFERENCE_TOLERANCE
     assert np.array_equal(to_host(x), before)
-
-
-TARGET = (rng.random((2, 5, 6)) > 0.5).astype(float)
-LOSSES = {
-    "fidelity": (lambda xp, p: losses.fidelity(p, xp(TARGET), 4.0), (2, 5, 6)),
-    "pv band": (lambda xp, p: losses.pv_band(p, 4.0), (3, 2, 5, 6)),
-    "side lobes": (lambda xp, p: losses.side_lobes(p, xp(TARGET), 4.0), (3, 2, 5, 6)),
-    "epe": (lambda xp, p: losses.epe(p, xp(TARGET), xp(600 * TARGET[::-1].copy())), (2, 5, 6)),
-}
-
-
-@pytest.mark.parametrize("name", LOSSES)
-def test_the_gradient_of_a_loss_is_its_derivative(name: str, xp: Any) -> None:
-    loss, shape = LOSSES[name]
-    printed, direction = rng.random(shape), real(*shape)
-    value, gradient = loss(xp, xp(printed))
-    assert tuple(value.shape) == (2,) and tuple(gradient.shape) == shape
-    total = gradient_test(
-        lambda p: float(to_host(loss(xp, p)[0]).sum()), gradient, xp(printed), xp(direction), step=1e-6
-    )
-    assert total < DIFFERENCE_TOLERANCE
 
 
 def test_the_gradient_of_the_whole_ilt_loss_is_its_derivative(xp: Any) -> None:

@@ -1,21 +1,17 @@
-"""Clusters: nothing lost with workers, schedulers and coordinators, and no one listens who was not asked to.
+"""Clusters of this machine: the bits of one process, and nothing lost with workers and coordinators.
 
-Schedulers and workers are real processes; where two hosts are needed, two network namespaces stand for them.
+Workers are real processes; GPUs are names that they are told.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import importlib.machinery
 import os
 import random
-import shutil
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
 import types
 import urllib.request
@@ -24,23 +20,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chip_toys import STOPPED, bits, computations, drawing, no_one_is_left, toy_tasks, two_passes
+from chip_toys import (
+    STOPPED,
+    bits,
+    computations,
+    drawing,
+    no_one_is_left,
+    toy_tasks,
+    two_passes,
+    undisturbed_bits,
+    workers_killed,
+)
 
 from litho.chip.chip_security import (
-    Certificates,
-    address_to_reach,
-    dashboard_to_show,
     is_loopback,
-    protocol_to_listen,
 )
-from litho.chip.executors import Outcome, Task, serial
+from litho.chip.executors import Outcome, Task
 from litho.chip.store import TileStore
 
 pytest.importorskip("distributed")
 
-from chip_hosts import make_certificates, process, scheduler, worker
+from chip_hosts import process
 
-from litho.chip.dask_cluster import ClusterLost, DaskExecutor, WrongVersion, dask_cluster
+from litho.chip.dask_cluster import DaskExecutor, dask_cluster
 from litho.chip.dask_start import gpus_of_list, visible_gpus
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,21 +58,8 @@ def cluster() -> Iterator[DaskExecutor]:
 
 
 @pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return make_certificates(tmp_path_factory.mktemp("certificates") / "own")
-
-
-@pytest.fixture(scope="module")
-def foreign(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return make_certificates(tmp_path_factory.mktemp("certificates") / "foreign")
-
-
-@pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return the bits of two passes that nobody disturbed."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    list(two_passes(folder, folder / "log", COUNT, serial(), 0, 64))
-    return bits(folder / "tiles")
+    return undisturbed_bits(tmp_path_factory.mktemp("undisturbed"), COUNT)
 
 
 def run(executor: DaskExecutor, tmp_path: Path, tasks: list[Task]) -> dict[str, Outcome]:
@@ -120,24 +109,14 @@ def test_only_loopback_listens_and_the_dashboard_answers(cluster: DaskExecutor) 
         assert page.status == 200
 
 
-def test_workers_killed_at_random_moments_lose_nothing(tmp_path: Path, undisturbed: dict[str, str]) -> None:
-    chance, stop, killed = random.Random(3), threading.Event(), list[int]()
-    with dask_cluster(workers=2) as executor:
+def test_workers_killed_at_random_moments_lose_nothing(
+    cluster: DaskExecutor, tmp_path: Path, undisturbed: dict[str, str]
+) -> None:
+    def alive() -> list[int]:
+        return [pid for pid in cluster._client.run(os.getpid, on_error="ignore").values() if isinstance(pid, int)]
 
-        def kill() -> None:
-            while len(killed) < 3 and not stop.wait(chance.uniform(0.2, 0.6)):
-                alive = list(executor._client.run(os.getpid, on_error="ignore").values())
-                if alive:
-                    killed.append(chance.choice(alive))
-                    os.kill(killed[-1], signal.SIGKILL)
-
-        killer = threading.Thread(target=kill)
-        killer.start()
-        try:
-            outcomes = list(two_passes(tmp_path / "out", tmp_path / "log", COUNT, executor, 0.05, 64))
-        finally:
-            stop.set()
-            killer.join()
+    with workers_killed(alive, 3, random.Random(3), (0.2, 0.6)) as killed:
+        outcomes = list(two_passes(tmp_path / "out", tmp_path / "log", COUNT, cluster, 0.05, 64))
     assert len(killed) >= 2
     assert [outcome.error for outcome in outcomes] == [None] * 2 * COUNT
     assert bits(tmp_path / "out" / "tiles") == undisturbed
@@ -216,256 +195,9 @@ def test_a_coordinator_that_is_stopped_takes_its_workers_with_it_and_is_continue
     assert bits(out / "tiles") == undisturbed
 
 
-def test_a_scheduler_that_is_killed_is_told_in_one_sentence_and_nothing_is_lost(
-    tmp_path: Path, certificates: Certificates, foreign: Certificates, undisturbed: dict[str, str]
-) -> None:
-    """Of a scheduler and a worker with TLS, as they are started by hand; who has no right certificate is refused."""
-    out, log = tmp_path / "out", tmp_path / "log"
-    with contextlib.ExitStack() as stack:
-        address, running = stack.enter_context(scheduler(tmp_path / "scheduler", certificates))
-        stack.enter_context(worker(address, tmp_path / "worker", certificates))
-        assert address.startswith("tls://127.0.0.1:")
-        with pytest.raises(ClusterLost, match=r"`scheduler` must answer within 2 s, but .*certificate") as told:
-            dask_cluster(address, certificates=foreign, patience_s=2)
-        assert "\n" not in str(told.value)
-        with pytest.raises(ClusterLost, match="`scheduler` must answer within 2 s"):
-            dask_cluster(address.replace("tls", "tcp"), patience_s=2)
-        executor = stack.enter_context(dask_cluster(address, certificates=certificates, patience_s=20))
-        outcomes = two_passes(out, log, COUNT, executor, 0.05, 64)
-        for _ in range(5):
-            assert next(outcomes).error is None
-        os.killpg(running.pid, signal.SIGKILL)
-        with pytest.raises(ClusterLost, match=r"`scheduler` must stay, but tls://.* is gone; what is finished is kept"):
-            list(outcomes)
-        whole = set(bits(out / "tiles"))
-        counted = computations(log)
-    assert len(whole) >= 5
-    list(two_passes(out, log, COUNT, serial(), 0, 64))
-    assert all(computations(log)[key] == counted[key] for key in whole)
-    assert bits(out / "tiles") == undisturbed
-
-
-def test_a_scheduler_that_does_not_answer_is_told_in_one_sentence() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-    start = time.monotonic()
-    with pytest.raises(ClusterLost, match=f"`scheduler` must answer within 1 s, but {address} did not: ") as told:
-        dask_cluster(address, patience_s=1)
-    assert "\n" not in str(told.value) and time.monotonic() - start < 10
-
-
-def test_workers_of_other_code_and_none_at_all_are_refused(tmp_path: Path) -> None:
-    """The other code differs by a comment: its results might differ, and no one could tell why."""
-    shutil.copytree(ROOT / "litho", tmp_path / "code" / "litho", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / "kernels", tmp_path / "code" / "kernels")
-    shutil.copytree(ROOT / "masks", tmp_path / "code" / "masks")
-    with open(tmp_path / "code" / "litho" / "socs.py", "a") as file:
-        file.write("# changed\n")
-    with scheduler(tmp_path / "scheduler") as (address, _):
-        with pytest.raises(ClusterLost, match=r"`scheduler` must have workers, but .* had none for 1 s"):
-            dask_cluster(address, patience_s=1)
-        with worker(address, tmp_path / "worker", PYTHONPATH=str(tmp_path / "code")):
-            with pytest.raises(
-                WrongVersion, match=r"Workers must run litho .*, code .*, but tcp://.* has litho .*code"
-            ):
-                dask_cluster(address, patience_s=20)
-
-
-def may(command: list[str]) -> bool:
-    """Return whether this machine permits something."""
-    return shutil.which(command[0]) is not None and subprocess.run(command, capture_output=True).returncode == 0
-
-
-@pytest.mark.parametrize(
-    ("mount", "why"),
-    [
-        ("mount -t tmpfs none {}", "it does not see {}"),
-        ("mount --bind {0} {0} && mount -o remount,bind,ro {0}", "it cannot write in {}: Read-only file system"),
-    ],
-)
-def test_a_folder_that_workers_do_not_share_or_may_not_write_in_is_refused(
-    tmp_path: Path, mount: str, why: str
-) -> None:
-    if not may(["unshare", "--mount", "true"]):
-        pytest.skip("a worker's own view of files (unshare --mount) is not permitted here")
-    out = tmp_path / "out"
-    out.mkdir()
-    inside = ["unshare", "--mount", "sh", "-c", f'{mount.format(out)} && exec "$@"', "sh"]
-    with scheduler(tmp_path / "scheduler") as (address, _):
-        with worker(address, tmp_path / "worker", inside=inside), dask_cluster(address, patience_s=20) as executor:
-            expected = f"`out` must be a folder that all workers share and write in, but tcp://.*: {why.format(out)}"
-            with pytest.raises(OSError, match=expected):
-                executor.check_folder(out)
-    assert list(out.iterdir()) == []
-
-
 def test_a_folder_that_workers_share_is_taken(cluster: DaskExecutor, tmp_path: Path) -> None:
     cluster.check_folder(tmp_path / "new" / "out")
     assert list((tmp_path / "new" / "out").iterdir()) == []
-
-
-HOSTS = {f"litho-{os.getpid()}-a": "192.0.2.1", f"litho-{os.getpid()}-b": "192.0.2.2"}
-
-
-@pytest.fixture
-def two_hosts() -> Iterator[dict[str, list[str]]]:
-    """Make two network namespaces with a cable between them; yield the command that runs commands in each."""
-    first, second = HOSTS
-    if shutil.which("ip") is None:
-        pytest.skip("two hosts need the command `ip` (iproute2), which is not here")
-    if not may(["ip", "netns", "add", first]):
-        pytest.skip("two hosts need network namespaces (ip netns), which are not permitted here")
-    try:
-        subprocess.run(["ip", "netns", "add", second], check=True)
-        cable = f"link add cable-a netns {first} type veth peer name cable-b netns {second}"
-        subprocess.run(["ip", *cable.split()], check=True)
-        for (name, address), end in zip(HOSTS.items(), ("cable-a", "cable-b"), strict=True):
-            for step in (f"addr add {address}/30 dev {end}", f"link set {end} up", "link set lo up"):
-                subprocess.run(["ip", "-n", name, *step.split()], check=True)
-        yield {name: ["ip", "netns", "exec", name] for name in HOSTS}
-    finally:
-        for name in HOSTS:
-            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
-
-
-def test_two_hosts_compute_one_chip_with_certificates(
-    tmp_path: Path, two_hosts: dict[str, list[str]], certificates: Certificates, undisturbed: dict[str, str]
-) -> None:
-    """Scheduler, coordinator and a worker on one host, a worker on the other, and the other's network unplugged."""
-    first = next(iter(HOSTS))
-    out, log = tmp_path / "out", tmp_path / "log"
-    with contextlib.ExitStack() as stack:
-        address, _ = stack.enter_context(
-            scheduler(tmp_path / "scheduler", certificates, HOSTS[first], two_hosts[first])
-        )
-        assert address.startswith(f"tls://{HOSTS[first]}:")
-        for name, host in HOSTS.items():
-            stack.enter_context(worker(address, tmp_path / name, certificates, host, two_hosts[name]))
-        for name in HOSTS:
-            wait_for(tmp_path / name / "worker.log", "Registered to")
-        command = [*two_hosts[first], sys.executable, str(TOYS), str(out), str(log), str(COUNT), address, "0.05"]
-        told = tmp_path / "coordinator.log"
-        folder = str(certificates.authority.parent)
-        with process(command, told, CHIP_CERTIFICATES=folder) as running:
-            assert running.wait(timeout=60) == 0, told.read_text()
-    pids = {path.read_text() for path in log.glob("begun-*")}
-    assert len(pids) == 2, "only one host computed"
-    assert set(computations(log, "ended").values()) == {1}
-    assert bits(out / "tiles") == undisturbed
-
-
-def wait_for(log: Path, text: str) -> None:
-    for _ in range(400):
-        if log.exists() and text in log.read_text():
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"{log} does not say {text!r}: {log.read_text()}")
-
-
-@pytest.mark.parametrize(
-    ("host", "alone"),
-    [
-        ("127.0.0.1", True),
-        ("127.8.9.1", True),
-        ("::1", True),
-        ("[::1]", True),
-        ("localhost", True),
-        ("0.0.0.0", False),
-        ("::", False),
-        ("10.0.0.7", False),
-        ("localhost.example.org", False),
-        ("example.org", False),
-        ("", False),
-        ("::ffff:10.0.0.7", False),
-    ],
-)
-def test_loopback_is_this_machine_only(host: str, alone: bool) -> None:
-    assert is_loopback(host) == alone
-
-
-def test_other_interfaces_need_certificates_or_the_word_insecure(certificates: Certificates) -> None:
-    assert protocol_to_listen("127.0.0.1", None) == "tcp://"
-    assert protocol_to_listen("127.0.0.1", certificates) == "tls://"
-    assert protocol_to_listen("10.0.0.7", certificates) == "tls://"
-    assert protocol_to_listen("10.0.0.7", None, insecure=True) == "tcp://"
-    for host in ("0.0.0.0", "10.0.0.7", "node1", "::", ""):
-        with pytest.raises(ValueError, match=r"`host` must be 127\.0\.0\.1 without certificates"):
-            protocol_to_listen(host, None)
-        with pytest.raises(ValueError, match=r"`host` must be 127\.0\.0\.1 without certificates"):
-            dask_cluster(workers=1, host=host)
-
-
-def test_addresses_of_schedulers_go_with_certificates(certificates: Certificates) -> None:
-    assert address_to_reach("127.0.0.1:8786", None) == "tcp://127.0.0.1:8786"
-    assert address_to_reach("tcp://[::1]:8786", None) == "tcp://[::1]:8786"
-    assert address_to_reach("node1:8786", certificates) == "tls://node1:8786"
-    assert address_to_reach("tls://10.0.0.7:8786", certificates) == "tls://10.0.0.7:8786"
-    assert address_to_reach("tcp://10.0.0.7:8786", None, insecure=True) == "tcp://10.0.0.7:8786"
-    for address in ("tcp://10.0.0.7:8786", "10.0.0.7:8786", "node1:8786"):
-        with pytest.raises(ValueError, match=r"`scheduler` must be on 127\.0\.0\.1 without certificates"):
-            dask_cluster(address)
-    with pytest.raises(ValueError, match="`scheduler` must be tcp:// without certificates"):
-        dask_cluster("tls://10.0.0.7:8786", insecure=True)
-    with pytest.raises(ValueError, match="`scheduler` must be tls:// where certificates are given"):
-        dask_cluster("tcp://127.0.0.1:8786", certificates=certificates)
-    for address in (
-        "",
-        "node1",
-        "node1:x",
-        "node1:0",
-        "node1:70000",
-        "ftp://node1:21",
-        "tcp://:8786",
-        "a b:1",
-        "::1:9",
-    ):
-        with pytest.raises(ValueError, match="`scheduler` must be like tls://"):
-            address_to_reach(address, None, insecure=True)
-
-
-def test_dashboards_are_for_this_machine_unless_told_otherwise(certificates: Certificates) -> None:
-    assert dashboard_to_show("127.0.0.1:0") == "127.0.0.1:0"
-    assert dashboard_to_show("0.0.0.0:8787", insecure=True) == "0.0.0.0:8787"
-    with pytest.raises(ValueError, match=r"`dashboard` must be on 127\.0\.0\.1, as its pages are open to everyone"):
-        dask_cluster(workers=1, host="10.0.0.7", certificates=certificates, dashboard="0.0.0.0:8787")
-    for address in ("", ":8787", "127.0.0.1", "127.0.0.1:http", "127.0.0.1:99999"):
-        with pytest.raises(ValueError, match=r"`dashboard` must be like 127\.0\.0\.1:8787"):
-            dashboard_to_show(address)
-
-
-def test_wrong_certificate_files_are_refused_in_one_sentence(
-    certificates: Certificates, foreign: Certificates, tmp_path: Path
-) -> None:
-    (tmp_path / "text.pem").write_text("no certificate")
-    ca, cert, key = certificates.authority, certificates.certificate, certificates.key
-    wrongs = [
-        ((tmp_path / "none.pem", cert, key), "`authority` must be a PEM file, but there is no"),
-        ((tmp_path / "text.pem", cert, key), "`authority` must be a certificate in a PEM file"),
-        ((ca, tmp_path / "text.pem", key), "`certificate` and `key` must be PEM files that belong together"),
-        ((ca, cert, foreign.key), "`certificate` and `key` must be PEM files that belong together"),
-        ((ca, cert, cert), "`certificate` and `key` must be PEM files that belong together"),
-    ]
-    for files, sentence in wrongs:
-        with pytest.raises(ValueError, match=sentence) as told:
-            Certificates(*files)
-        assert "\n" not in str(told.value)
-
-
-def test_a_cluster_with_certificates_encrypts(certificates: Certificates, tmp_path: Path) -> None:
-    with dask_cluster(workers=1, certificates=certificates) as executor:
-        assert executor.address.startswith("tls://127.0.0.1:")
-        assert all(name.startswith("tls://127.0.0.1:") for name in executor._client.nthreads())
-        assert all(outcome.error is None for outcome in run(executor, tmp_path, toy_tasks(3, 0)).values())
-
-
-def test_a_scheduler_that_runs_brings_its_own_workers() -> None:
-    with pytest.raises(ValueError, match="`workers` and `gpus` must not be given for a scheduler that runs already"):
-        dask_cluster("tcp://127.0.0.1:8786", workers=2)
-    with pytest.raises(ValueError, match="`workers` must be at least 1, but got 0"):
-        dask_cluster(workers=0)
-    with pytest.raises(ValueError, match="`gpus` must name GPUs, one for each worker"):
-        dask_cluster(gpus=[])
 
 
 def tell_gpu(task: Task, folder: Path) -> None:

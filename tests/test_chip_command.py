@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import chip_hosts
 import gdstk
 import pytest
 import typer
@@ -178,7 +179,11 @@ def test_ctrl_c_keeps_what_is_finished_and_resume_ends_with_the_same_bits(
 def test_bad_options_are_refused_in_one_sentence(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for options, words in (
         ({"workers": 0}, "`workers` must be at least 1, but got 0"),
-        ({"workers": 2, "gpus": "all"}, "must not be given together, but got --workers and --gpus"),
+        ({"workers": 2, "gpus": "all"}, "must come without `scheduler` and `gpus`, but got --workers and --gpus"),
+        (
+            {"scheduler": "tcp://127.0.0.1:8786", "gpus": "0"},
+            "whose workers have one each, but got '0'",
+        ),
         ({"scheduler": "tcp://127.0.0.1:1", "workers": 2}, "but got --workers and --scheduler"),
         ({"tls_ca": folder / "x", "scheduler": "a:1"}, "must be given together"),
         ({"insecure": True}, "must come with `scheduler`"),
@@ -198,6 +203,16 @@ def test_gpus_that_are_not_there_are_refused(
     monkeypatch.setattr(litho.chip.dask_start, "visible_gpus", lambda: [])
     said = refused(request_of(folder, gpus="all"), capsys)
     assert "`gpus` must name GPUs of this machine, but got 'all', and it has 0." in said
+
+
+def test_workers_of_a_scheduler_that_see_no_gpu_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("distributed", reason="dask.distributed is not installed (pip install 'litho[cluster]')")
+    with (
+        chip_hosts.scheduler(folder / "hosts") as (address, _),
+        chip_hosts.worker(address, folder / "hosts", inside=["env", "CUDA_VISIBLE_DEVICES="]),
+    ):
+        said = refused(request_of(folder, "new", scheduler=address, gpus="all", batch=2), capsys)
+    assert "`gpus` must be there on every worker, but on tcp://127.0.0.1:" in said and "CuPy is" in said
 
 
 def test_recipes_that_no_tile_can_use_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -260,6 +275,9 @@ def test_a_layout_is_taken_by_tiles_where_one_field_would_be_refused(folder: Pat
         prepare([far], read_recipe(RECIPE))
     assert not larger_than_a_field(whole(folder, layouts=[far], window="0,0,500,500"))
     assert not larger_than_a_field(whole(folder, layouts=[far, far]))
+    wide, narrow = (f"0,0,{side},{side}" for side in (12_000, 9_000))  # few pixels, but large kernels
+    assert larger_than_a_field(whole(folder, layouts=[far], window=wide))
+    assert not larger_than_a_field(whole(folder, layouts=[far], window=narrow))
 
 
 def test_verify_and_simulate_go_by_tiles_and_a_broken_limit_is_exit_code_1(
@@ -269,7 +287,9 @@ def test_verify_and_simulate_go_by_tiles_and_a_broken_limit_is_exit_code_1(
     monkeypatch.setattr(litho.chip_command, "usable_cpus", lambda: 1)
     mask = [folder / "out" / "mask.oas"]
     assert run_whole_simulate(whole(folder, out=folder / "printed"), mask, None) == 0
-    assert "µm² printed" in capsys.readouterr().out and (folder / "printed" / "prints.oas").is_file()
+    said = capsys.readouterr().out
+    assert "µm² printed" in said and "PV band: " in said
+    assert all((folder / "printed" / name).is_file() for name in ("prints.oas", "prints.png", "chip_map.png"))
     strict = RECIPE.replace("epe_nm = 40.0", "epe_nm = 0.01")
     (folder / "strict.toml").write_text(strict, encoding="utf-8")
     checked = whole(folder, out=folder / "checked", recipe=str(folder / "strict.toml"))

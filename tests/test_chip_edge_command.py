@@ -88,11 +88,17 @@ def test_a_run_goes_on_by_its_own_method_only(folder: Path, capsys: pytest.Captu
 
 def test_options_that_moved_edges_cannot_have_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for options, words in (
-        ({"method": "opc", "gpus": "all"}, "`device` must be 'cpu' where edges are moved, so `gpus` may not be given"),
+        ({"method": "opc", "gpus": "all"}, "`gpus` must be left out with `method` 'opc'"),
+        ({"method": "opc", "batch": 2}, "`batch` must be 1 where edges are moved"),
         ({"method": "edges"}, "`method` must be one of ilt, opc, but got 'edges'"),
         ({"method": "opc", "verify": folder / "lines.gds"}, "`method` must come without `verify`"),
     ):
         assert words in refused(request_of(folder, **options), capsys), options
+
+
+def test_moved_edges_are_no_work_for_a_gpu(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(JobError, match="`device` must be 'cpu' where edges are moved"):
+        prepare_chip(folder / "lines.gds", read_recipe(RECIPE), tmp_path, method="opc", device="gpu")
 
 
 @pytest.mark.parametrize(

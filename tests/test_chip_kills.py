@@ -6,21 +6,26 @@ Tiles are toys of some 50 ms. What was computed is counted in files, by those wh
 from __future__ import annotations
 
 import multiprocessing
-import os
 import random
-import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from chip_toys import bits, computations, drawing, no_one_is_left, toy_tasks, two_passes
+from chip_toys import (
+    bits,
+    computations,
+    drawing,
+    no_one_is_left,
+    toy_tasks,
+    two_passes,
+    undisturbed_bits,
+    workers_killed,
+)
 
-from litho.chip.executors import serial
 from litho.chip.processes import local_processes
 from litho.chip.store import TileStore
 
@@ -30,12 +35,7 @@ COUNT = 60
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return the bits of two passes that nobody disturbed."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    list(two_passes(folder, folder / "log", COUNT, serial(), 0, 64))
-    found = bits(folder / "tiles")
-    assert len(found) == 2 * COUNT
-    return found
+    return undisturbed_bits(tmp_path_factory.mktemp("undisturbed"), COUNT)
 
 
 @contextmanager
@@ -89,23 +89,12 @@ def test_a_coordinator_killed_ten_times_and_continued_recomputes_nothing_that_is
 
 def test_workers_killed_at_random_moments_lose_nothing(tmp_path: Path, undisturbed: dict[str, str]) -> None:
     """Six kills by SIGKILL during two passes; both workers are hit."""
-    chance, stop, killed = random.Random(6), threading.Event(), list[int]()
 
-    def kill() -> None:
-        while len(killed) < 6 and not stop.wait(chance.uniform(0.1, 0.4)):
-            alive = [child.pid for child in multiprocessing.active_children() if child.pid is not None]
-            if alive:
-                killed.append(chance.choice(alive))
-                os.kill(killed[-1], signal.SIGKILL)
+    def alive() -> list[int]:
+        return [child.pid for child in multiprocessing.active_children() if child.pid is not None]
 
-    killer = threading.Thread(target=kill)
-    with local_processes(2) as executor:
-        killer.start()
-        try:
-            outcomes = list(two_passes(tmp_path / "out", tmp_path / "log", COUNT, executor, 0.05, 64))
-        finally:
-            stop.set()
-            killer.join()
+    with local_processes(2) as executor, workers_killed(alive, 6, random.Random(6), (0.1, 0.4)) as killed:
+        outcomes = list(two_passes(tmp_path / "out", tmp_path / "log", COUNT, executor, 0.05, 64))
     assert len(killed) >= 4
     assert [outcome.error for outcome in outcomes] == [None] * 2 * COUNT
     assert bits(tmp_path / "out" / "tiles") == undisturbed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import gdstk
@@ -25,7 +26,7 @@ from litho.chip.mask_loops import (
 from litho.chip.mask_patches import Patch, all_patched, inside_region, patched
 from litho.chip.seam_steps import largest_step_nm
 from litho.chip.seam_steps import sides_of as ends_on_sides
-from litho.chip.tile_finish import changed_regions, mended, tile_polygons, turn_of
+from litho.chip.tile_finish import Mended, changed_regions, mended, tile_polygons, turn_of
 from litho.chip.tile_outlines import fine_level, outlined
 from litho.chip.tile_setup import TileSetup
 from litho.chip.tiles import TilePlan
@@ -252,6 +253,56 @@ def test_what_one_tile_mends_over_a_seam_its_neighbour_has_too(setup: TileSetup)
     sides = {(c, 0): ends_on_sides(cut[c], (240.0, 240.0)) for c in (0, 1)}
     assert len(sides[0, 0].right) == 2 and largest_step_nm(sides, (2, 1)) == 0
     assert np.diff(sides[0, 0].right)[0] >= 20  # the neck was 14 nm wide there
+
+
+def bar(start_nm: float, stop_nm: float) -> NDArray[np.float64]:
+    """A thin bar with round ends, 13 nm wide."""
+    x = np.arange(start_nm, stop_nm + 1.0, 2.0)
+    from_end = np.minimum(np.minimum(x - start_nm, stop_nm - x), 6.5)
+    half = np.sqrt(6.5**2 - (6.5 - from_end) ** 2)
+    return np.concatenate([np.stack([x, 85 - half], axis=1), np.stack([x, 85 + half], axis=1)[::-1]])
+
+
+def row_of_tiles(mask: Sequence[NDArray[np.float64]], columns: int, setup: TileSetup) -> list[list[Whole]]:
+    """The mended cores of tiles beside each other: even columns first, and the other way round to settle."""
+    width = 2400
+    reach = CONTEXT_NM - 4
+    loops = [
+        whole_loops(merge([p - np.array((240 * n, 0)) for p in mask], (-reach, -reach, 240 + reach, 240 + reach)), 0.1)
+        for n in range(columns)
+    ]
+    patches: dict[int, list[tuple[int, Patch]]] = {n: [] for n in range(columns)}  # by column: whose, counted from it
+    for order in ((0, 1), (1, 0)):
+        passed: set[int] = set()
+        for turn in order:
+            for n in range(turn, columns, 2):
+                taken = [patch.shifted((width * (m - n), 0)) for m, patch in patches[n]]
+                cores = [(240.0 * (m - n), 0.0, 240.0 * (m - n) + 240.0, 240.0) for m in (n - 1, n + 1) if m in passed]
+                found = mended(loops[n], taken, [], cores, setup, PLAN)
+                for m in {n - 1, n, n + 1} & set(range(columns)):
+                    patches[m].append((n, found.patch))
+            passed |= set(range(turn, columns, 2))
+    return [
+        tile_polygons(
+            Mended(tuple(loops[n]), Patch((), ())),
+            [patch.shifted((width * (m - n), 0)) for m, patch in patches[n]],
+            setup,
+            PLAN,
+        )
+        for n in range(columns)
+    ]
+
+
+@pytest.mark.parametrize(("start_nm", "stop_nm"), [(150.0, 1050.0), (236.0, 484.0), (250.0, 720.0)])
+def test_a_bar_over_many_tiles_is_mended_though_no_tile_may_change_all_of_it(
+    start_nm: float, stop_nm: float, setup: TileSetup
+) -> None:
+    drawn = [bar(start_nm, stop_nm), np.array((0, 70)) + bar(start_nm, stop_nm)]
+    assert check_mask(drawn, RULES)
+    cores = row_of_tiles(drawn, 5, setup)
+    mask = merge(merge([np.array((240 * n, 0)) + p for n, core in enumerate(cores) for p in as_floats(core, 0.1)]))
+    assert not check_mask(mask, RULES)
+    assert area_nm2(mask) > 0.9 * 2 * 20 * (stop_nm - start_nm - 20)  # widened, not left out
 
 
 def test_changes_thinner_than_rounding_are_no_changes() -> None:

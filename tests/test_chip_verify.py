@@ -12,7 +12,7 @@ from test_job import TINY, box
 
 from litho.band_image import BandImage
 from litho.cells import Floats
-from litho.chip.chip_gather import Gathered
+from litho.chip.chip_gather import ELSEWHERE, Gathered
 from litho.chip.chip_settings import ChipSettings
 from litho.chip.executors import serial
 from litho.chip.keys import TileGeometry, tile_geometry
@@ -23,6 +23,7 @@ from litho.chip.tiles import Tile, TilePlan
 from litho.chip.whole_verify import STORE, DrawnMask, VerifyPass, packed, unpacked, verify_task
 from litho.chip.window_check import (
     SEAM_NM,
+    WindowCheck,
     arrays_of,
     check_of,
     check_window,
@@ -112,6 +113,32 @@ def test_the_distance_to_seams_is_that_to_the_nearest_shared_side() -> None:
     assert seam_distance_nm(points, tiles).tolist() == [0, 5, 100, 50, 30]
     alone = TilePlan((0, 0, 100, 100), (100.0, 100.0), 50.0, 10.0, (0.0, 0.0), (1, 1))
     assert np.all(np.isinf(seam_distance_nm(points, alone)))
+
+
+@pytest.mark.parametrize("moved", ELSEWHERE)
+def test_lines_laid_elsewhere_run_through_every_row_and_column_of_tiles(moved: tuple[float, float]) -> None:
+    tiles = TilePlan((0, 0, 3600, 1800), (900.0, 900.0), 50.0, 10.0, (20.0, -30.0), (4, 2))
+    points = np.random.default_rng(3).uniform((20, -30), (3620, 1770), (200, 2))
+    x = [20 + 900 * (n + moved[0]) for n in range(4)]
+    y = [-30 + 900 * (n + moved[1]) for n in range(2)]
+    nearest = np.minimum(np.abs(points[:, :1] - x).min(axis=1), np.abs(points[:, 1:] - y).min(axis=1))
+    assert np.allclose(seam_distance_nm(points, tiles, moved), nearest, atol=1e-9)
+
+
+def test_what_is_wrong_at_seams_alone_is_told_of_seams_alone(setup: TileSetup, rng: np.random.Generator) -> None:
+    tiles = TilePlan((0, 0, 8000, 8000), (2000.0, 2000.0), 50.0, 10.0, (0.0, 0.0), (4, 4))
+    points = rng.uniform(0, 8000, (60_000, 2))
+    error = rng.normal(0, 1, len(points))
+    for factor in (1.0, 1.5):
+        error[seam_distance_nm(points, tiles) <= SEAM_NM] *= factor
+        gathered = Gathered(tiles, setup.recipe)
+        gathered.add(WindowCheck(points, error[None], np.full(len(points), np.nan), (), ()))
+        found = gathered.verification()
+        at_seams = found.seams.quantile_nm(0.99) or 0.0
+        elsewhere = [tally.quantile_nm(0.99) or 0.0 for tally in found.elsewhere]
+        assert len(elsewhere) == 8 and np.mean(elsewhere) == pytest.approx(2.576, abs=0.05)
+        assert at_seams == pytest.approx(2.576 * factor, abs=0.15 * factor)
+        assert (min(elsewhere) - 0.1 < at_seams < max(elsewhere) + 0.1) == (factor == 1)
 
 
 def test_samples_joined_by_splines_are_the_band_limited_image(setup: TileSetup, rng: np.random.Generator) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import math
 
 import numpy as np
 import pytest
 
-from litho.curve_checks import crossing_curves, fewest_vertices, radius_bound_nm, radius_bounds_nm
+from litho.curve_checks import crossing_curves, radius_bound_nm, radius_bounds_nm
 from litho.curves import Curve
 
 
@@ -63,9 +62,3 @@ def test_curves_that_cross_are_found_and_no_others(rng: np.random.Generator) -> 
     over = ring(9, 30.0, 77.0, 0.0)
     assert crossing_curves([*apart[:2], over, apart[3], eight]) == [0, 2, 4]
     assert crossing_curves([]) == []
-
-
-def test_a_circle_needs_the_vertices_that_its_arcs_do() -> None:
-    for radius, deviation in ((30.0, 0.1), (100.0, 0.1), (100.0, 1.0)):
-        least = math.pi / math.acos(1 - deviation / radius)  # chords with both ends on the circle
-        assert least <= fewest_vertices(ring(96, radius), deviation) < 1.06 * least + 1

@@ -15,7 +15,7 @@ from litho.edge_moves import moving_edges
 from litho.edge_opc import StepSettings, correct_fragments
 from litho.edge_placement import edge_placement
 from litho.fragments import FragmentSettings, fragmented
-from litho.pixel_ilt import LossWeights
+from litho.losses import LossWeights
 from litho.raster import coverage
 
 NOMINAL = StepSettings(window_weight=0.0, tolerance_nm=1e-3, gain=0.0)

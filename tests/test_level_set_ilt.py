@@ -14,10 +14,11 @@ from litho.grid import Grid
 from litho.level_set import level_coverage, moved
 from litho.level_set_ilt import LevelSetSettings, LevelSetStage, level_set_ilt
 from litho.level_set_steps import LevelProblem, explicit, quasi_newton
+from litho.losses import LossWeights
 from litho.model import aerial_images, print_mask, print_model
 from litho.nucleation import Seeding, seeded
 from litho.optimize import LbfgsSettings
-from litho.pixel_ilt import IltSettings, LossWeights, Stage, stage_problem
+from litho.pixel_ilt import IltSettings, Stage, stage_problem
 from litho.process import Corner, Process, expose
 from litho.pupil import Optics
 from litho.raster import coverage
@@ -167,6 +168,20 @@ def test_a_clip_gives_the_same_mask_alone_and_in_a_batch(target: np.ndarray, ker
         together = level_set_ilt(target, GRID, PROCESS, kernels, this)
         alone = level_set_ilt(target[1:], GRID, PROCESS, kernels, this)
         assert np.array_equal(together.level[1], alone.level[0])
+
+
+def test_a_clip_that_has_ended_stays_as_it_is_while_others_take_a_last_shorter_leg() -> None:
+    """The first clip gains nothing in its third leg of 13 steps, but would in two steps, which it never takes alone."""
+    optics = Optics(193.0, 1.35, immersion_index=1.44, source=Source.annular(0.6, 0.9))
+    few = tuple(socs_kernels(optics, GRID.period_nm, z, max_error=0.2) for z in PROCESS.foci_nm)
+    clips = np.zeros((2, *GRID.shape), np.float32)
+    clips[0, 50:65, 85:108] = clips[0, 61:80, 97:133] = clips[0, 86:105, 96:108] = 1
+    clips[1, 69:77, 60:97] = 1
+    settings = LevelSetSettings(stages=(LevelSetStage(8, 54, 30),), leg_steps=13, cfl=0.3, reach_nm=32.0)
+    together = level_set_ilt(clips, GRID, PROCESS, few, settings)
+    alone = level_set_ilt(clips[:1], GRID, PROCESS, few, settings)
+    assert len(alone.history[0].values) < len(together.history[0].values)
+    assert np.array_equal(together.level[0], alone.level[0])
 
 
 def test_every_library_finds_the_same_mask(target: np.ndarray, kernels: Any, xp: Any) -> None:

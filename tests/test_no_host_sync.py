@@ -11,8 +11,9 @@ import pytest
 from litho import backend, optimize
 from litho.backend import to_host
 from litho.grid import Grid
+from litho.losses import LossWeights
 from litho.optimize import LbfgsSettings, minimize
-from litho.pixel_ilt import IltSettings, LossWeights, Stage, StageProblem, ilt, stage_problem
+from litho.pixel_ilt import IltSettings, Stage, StageProblem, ilt, stage_problem
 from litho.print_loss import PrintCost, print_loss
 from litho.process import Corner, Process
 from litho.pupil import Optics

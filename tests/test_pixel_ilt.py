@@ -12,10 +12,11 @@ import scipy.ndimage
 from litho.backend import to_host
 from litho.diffusion import gaussian_diffusion
 from litho.grid import Grid
+from litho.losses import LossWeights
 from litho.model import aerial_images, print_model
 from litho.optimize import LbfgsSettings
 from litho.parametrize import block_mean, resample
-from litho.pixel_ilt import QUIET_NM, IltSettings, LossWeights, Stage, ilt, quiet_region, stage_problem
+from litho.pixel_ilt import QUIET_NM, IltSettings, Stage, ilt, quiet_region, stage_problem
 from litho.process import Corner, Process, expose
 from litho.pupil import Optics
 from litho.resist import Resist, prints
@@ -123,7 +124,7 @@ def test_side_lobes_stay_well_below_the_threshold_if_they_cost(target: np.ndarra
 def test_nothing_is_quiet_nearer_to_a_straight_edge_than_stated() -> None:
     half = np.zeros((1, *GRID.shape), np.float32)
     half[:, :, 40:120] = 1  # x from 160 to 480 nm
-    quiet = quiet_region(half, GRID, GRID)[0]
+    quiet = quiet_region(half, GRID)[0]
     x = (np.arange(160) + 0.5) * 4
     away = np.maximum(160 - x, x - 480)
     assert np.all(quiet[:, away > QUIET_NM + 1] == 1) and np.all(quiet[:, away < QUIET_NM - 1] == 0)

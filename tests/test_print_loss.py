@@ -10,15 +10,15 @@ import pytest
 from litho import print_loss as module
 from litho.backend import to_host
 from litho.check import gradient_test
-from litho.losses import epe, fidelity, pv_band, side_lobes
-from litho.print_loss import PrintCost, print_loss
+from litho.losses import LossWeights, PrintCost, loss_of_prints
+from litho.print_loss import print_loss
 from litho.process import Corner, Process, expose, expose_adjoint
 from litho.resist import Resist, develop, develop_adjoint
 
 pytest_plugins = ["cuda_on_host"]
 
 AREA_NM2 = 16.0
-WEIGHTS = {"fidelity": 1.5, "pv_band": 0.7, "epe": 2.0, "side_lobes": 3.0}
+WEIGHTS = LossWeights(fidelity=1.5, pv_band=0.7, epe=2.0, side_lobes=3.0)
 CORNERS = {
     "one": (Corner(1.0, 0.0),),
     "two": (Corner(1.0, 0.0), Corner(0.95, 30.0)),
@@ -28,20 +28,23 @@ CORNERS = {
 SHAPE = (2, 13, 21)
 
 
-def chain(intensity: Any, process: Process, target: Any, probes: Any, quiet: Any) -> tuple[Any, Any]:
-    """Return value and gradient by the parts of the chain, one after the other."""
+def chain(intensity: Any, process: Process, cost: PrintCost) -> tuple[Any, Any]:
+    """Return value and gradient by the steps of the chain, one after the other."""
     printed, saved = develop(expose(intensity, process), process.resist)
-    value, bar = fidelity(printed[0], target, AREA_NM2)
-    probe_value, probe_bar = epe(printed[0], target, probes)
-    lobe_value, lobe_bar = side_lobes(printed, quiet, AREA_NM2)
-    printed_bar = WEIGHTS["side_lobes"] * lobe_bar
-    printed_bar[0] += WEIGHTS["fidelity"] * bar + WEIGHTS["epe"] * probe_bar
-    value = WEIGHTS["fidelity"] * value + WEIGHTS["epe"] * probe_value + WEIGHTS["side_lobes"] * lobe_value
-    if len(process.corners) > 1:
-        band_value, band_bar = pv_band(printed[1:], AREA_NM2)
-        value = value + WEIGHTS["pv_band"] * band_value
-        printed_bar[1:] += WEIGHTS["pv_band"] * band_bar
-    return value, expose_adjoint(develop_adjoint(printed_bar, saved, process.resist), process)
+    value, bars = loss_of_prints(list(printed), cost)
+    return value, expose_adjoint(develop_adjoint(np.stack(bars), saved, process.resist), process)
+
+
+def written_out(printed: np.ndarray, target: np.ndarray, probes: np.ndarray, quiet: np.ndarray) -> np.ndarray:
+    """Return the loss of each clip as it is defined, pixel by pixel."""
+    found = np.zeros(len(target))
+    for clip, y, x in np.ndindex(*target.shape):
+        here, at = printed[:, clip, y, x], (clip, y, x)
+        found[clip] += (WEIGHTS.fidelity * AREA_NM2 + WEIGHTS.epe * probes[at]) * (here[0] - target[at]) ** 2
+        if len(here) > 1:
+            found[clip] += WEIGHTS.pv_band * AREA_NM2 * (max(here[1:]) - min(here[1:])) ** 2
+        found[clip] += WEIGHTS.side_lobes * AREA_NM2 * quiet[at] * sum(here**2)
+    return found
 
 
 def case(corners: str, tone: str = "bright", real: Any = np.float64) -> tuple[Process, dict[str, np.ndarray]]:
@@ -57,9 +60,39 @@ def case(corners: str, tone: str = "bright", real: Any = np.float64) -> tuple[Pr
 
 
 def cost_of(process: Process, xp: Any, target: Any, probes: Any, quiet: Any) -> PrintCost:
-    wrong = AREA_NM2 * WEIGHTS["fidelity"] + WEIGHTS["epe"] * probes
-    lobes = AREA_NM2 * WEIGHTS["side_lobes"] * quiet
-    return PrintCost(process, xp(target), xp(wrong), AREA_NM2 * WEIGHTS["pv_band"], xp(lobes))
+    return WEIGHTS.cost(process, xp(target), AREA_NM2, xp(probes), xp(quiet))
+
+
+@pytest.mark.parametrize("corners", CORNERS)
+def test_the_loss_of_prints_is_what_every_pixel_costs(corners: str, rng: np.random.Generator, xp: Any) -> None:
+    process, arrays = case(corners)
+    arrays.pop("intensity")
+    printed = rng.random((len(process.corners), *SHAPE))
+    value, bars = loss_of_prints([xp(p) for p in printed], cost_of(process, xp, **arrays))
+    expected = written_out(printed, **arrays)
+    assert np.max(np.abs(to_host(value) - expected)) < 1e-13 * expected.max()
+    assert [tuple(bar.shape) for bar in bars] == [SHAPE] * len(printed)
+
+
+@pytest.mark.parametrize("corners", CORNERS)
+def test_the_gradient_in_prints_agrees_with_differences(corners: str, rng: np.random.Generator, xp: Any) -> None:
+    process, arrays = case(corners)
+    arrays.pop("intensity")
+    cost = cost_of(process, xp, **arrays)
+    printed, direction = rng.random((2, len(process.corners), *SHAPE))
+    gradient = np.stack([to_host(bar) for bar in loss_of_prints([xp(p) for p in printed], cost)[1]])
+
+    def total(p: np.ndarray) -> float:
+        return float(to_host(loss_of_prints([xp(each) for each in p], cost)[0]).sum())
+
+    assert gradient_test(total, gradient, printed, direction, 1e-6) < 1e-6
+
+
+def test_no_price_costs_nothing() -> None:
+    process, arrays = case("contest")
+    cost = LossWeights(0.0, 0.0, 1.0).cost(process, arrays["target"], AREA_NM2)
+    value, bars = loss_of_prints([arrays["target"] / 2] * 3, cost)
+    assert not value.any() and not np.any(bars)
 
 
 @pytest.mark.parametrize("tone", ["bright", "dark"])
@@ -71,7 +104,7 @@ def test_it_is_the_chain_of_its_parts(
     monkeypatch.setattr(module, "STRIP_PIXELS", strip)
     process, arrays = case(corners, tone)
     intensity = arrays.pop("intensity")
-    expected_value, expected_bar = chain(intensity, process, **arrays)
+    expected_value, expected_bar = chain(intensity, process, cost_of(process, np.asarray, **arrays))
     before = intensity.copy()
     given = xp(intensity)
     value, bar = (to_host(a) for a in print_loss(given, cost_of(process, xp, **arrays)))

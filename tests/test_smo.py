@@ -12,9 +12,10 @@ from litho.abbe import abbe_image
 from litho.check import gradient_test
 from litho.fourier import band_transform
 from litho.grid import Grid
+from litho.losses import LossWeights
 from litho.mask import Mask, transmission_band
 from litho.parametrize import mask_of_level
-from litho.pixel_ilt import IltSettings, LossWeights, Stage
+from litho.pixel_ilt import IltSettings, Stage
 from litho.process import Corner, Process
 from litho.pupil import Optics
 from litho.resist import Resist

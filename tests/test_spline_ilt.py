@@ -16,8 +16,9 @@ from litho.curve_checks import crossing_curves, radius_bound_nm
 from litho.curves import Curve, fit_curve
 from litho.grid import Grid
 from litho.io import write_oasis
+from litho.losses import LossWeights
 from litho.outputs import joined
-from litho.pixel_ilt import IltSettings, LossWeights, Stage, StageProblem, stage_problem
+from litho.pixel_ilt import IltSettings, Stage, StageProblem, stage_problem
 from litho.process import Corner, Process
 from litho.pupil import Optics
 from litho.raster import coverage

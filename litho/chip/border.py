@@ -37,7 +37,7 @@ class BorderStep:
     ----------
     problem
         the chain of the recipe's last stage
-    level : (1, ny, nx) real
+    level : (fields, ny, nx) real
         the blend
     inner : (1, ny, nx) real
         1 where the tile may change the level, 0 in its halo
@@ -51,7 +51,7 @@ class BorderStep:
     known: Array
 
     def changed(self, y: Array) -> Array:
-        """Return the level for variables y, (1, ny, nx)."""
+        """Return the level for variables y, (fields, ny, nx)."""
         return self.level + self.problem.smoothing(self.inner * y)
 
     def changed_adjoint(self, level_bar: Array) -> Array:
@@ -80,10 +80,10 @@ def border_step(
 
     Parameters
     ----------
-    level : (ny, nx)
-        blend of all tiles' levels on the field
+    level : (ny, nx), or (fields, ny, nx)
+        blend of all tiles' levels on the field, or on each of several
     tile
-        its target
+        its target, or theirs
     setup, plan
         what all tiles share
     device
@@ -103,7 +103,7 @@ def border_step(
         free=tile.free,
     )
     inner, known = (to_device(a[None], device) for a in _windows(tile.grid.shape, plan, setup.pixel_nm))
-    return BorderStep(problem, to_device(level[None], device), inner, known)
+    return BorderStep(problem, to_device(level.reshape(-1, *tile.grid.shape), device), inner, known)
 
 
 def improved_level(
@@ -114,7 +114,7 @@ def improved_level(
     device: str = "cpu",
     report: Callable[[int, Array], bool] | None = None,
 ) -> NDArray[np.float32]:
-    """Return the level of a field after one border pass, (ny, nx); arguments as in `border_step`."""
+    """Return the level of a field, or of each of several, after one border pass; arguments as in `border_step`."""
     step = border_step(level, tile, setup, plan, device)
     start = array_module(step.level).zeros_like(step.level)
     optimizer = replace(setup.inverse.optimizer, tolerance=0.0)
@@ -123,7 +123,7 @@ def improved_level(
     if tile.free is not None:
         xp = array_module(result)
         result = xp.where(tile.free > 0, result, -xp.abs(result))
-    found: NDArray[np.float32] = np.ascontiguousarray(to_host(result)[0], dtype=np.float32)
+    found: NDArray[np.float32] = np.ascontiguousarray(to_host(result).reshape(level.shape), dtype=np.float32)
     return found
 
 

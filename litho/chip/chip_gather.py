@@ -20,6 +20,9 @@ from litho.config import Recipe
 from litho.hotspots import KINDS, HotSpot
 from litho.rule_set import RULES, RuleViolation
 
+ELSEWHERE = tuple((k / 9, 4 * k % 9 / 9) for k in range(1, 9))
+"""Sets of lines that run beside the seams, by how far, as shares of a core: in each other place once, along x and y."""
+
 
 class Gathered:
     """Sums over windows; `add` each of them, in the order of the plan, and take what they come to.
@@ -41,6 +44,7 @@ class Gathered:
         self._largest = np.zeros(shape)
         self._band, self._banded = np.zeros(shape), np.zeros(shape, np.int64)
         self._tallies = [PlacementTally.empty(), PlacementTally.empty()]
+        self._elsewhere = [PlacementTally.empty() for _ in ELSEWHERE if seams]
         self._spots: list[HotSpot] = []
         self._violations: list[RuleViolation] = []
 
@@ -61,6 +65,10 @@ class Gathered:
         for k, chosen in enumerate((~at_seam, at_seam)):
             if chosen.any():
                 self._tallies[k] += PlacementTally.of(error[chosen]).times(len(shifts))
+        for k in range(len(self._elsewhere)):
+            chosen = (seam_distance_nm(check.points_nm, self.tiles, ELSEWHERE[k]) <= SEAM_NM) & ~at_seam
+            if chosen.any():
+                self._elsewhere[k] += PlacementTally.of(error[chosen]).times(len(shifts))
         self._add_sites(check, shifts)
         if check.hotspots or check.violations:
             for x, y in (shifts * self.tiles.core_nm).tolist():
@@ -74,7 +82,8 @@ class Gathered:
         spots = sorted(self._spots, key=lambda s: (-s.severity, KINDS.index(s.kind), s.x_nm, s.y_nm, s.corner))
         broken = sorted(self._violations, key=lambda v: (RULES.index(v.rule), v.x_nm, v.y_nm, v.value))
         limit = self.recipe.verify.epe_nm
-        return ChipVerification(interior, seams, limit, tuple(spots), tuple(broken), self.recipe.rules)
+        rules, elsewhere = self.recipe.rules, tuple(tally for tally in self._elsewhere if tally.measured)
+        return ChipVerification(interior, seams, limit, tuple(spots), tuple(broken), rules, elsewhere)
 
     def numbers(self, seconds: Floats, origin: NDArray[np.uint8]) -> TileNumbers:
         """Return the numbers of every tile; `seconds` and `origin` (rows, columns) come from the run."""

@@ -6,6 +6,7 @@ times; tiles that were set aside are crossed out in all of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from litho.cells import Floats
 from litho.chip.chip_result import REUSED, SET_ASIDE, ChipResult
 from litho.chip.placement_tally import BIN_NM, PlacementTally
+from litho.chip.tiles import TilePlan
 from litho.plot_style import label_axes, legend, new_figure, set_title, stroke, write_figure
 from litho.scene import COLORS
+
+Panel = tuple[Floats, str, str, str]
+"""A number per tile (rows, columns), its colours, title and unit."""
 
 EPE_COLORS, BAND_COLORS, TIME_COLORS = "viridis", "cividis", "magma"
 
@@ -37,30 +43,48 @@ def write_map(result: ChipResult, path: Path) -> Path:
 
 def map_figure(result: ChipResult) -> Figure:
     """Return the maps side by side: those that anything is known for."""
-    numbers, share = result.numbers, _aspect(result)
+    numbers = result.numbers
     reused = int(np.count_nonzero(numbers.origin == REUSED))
-    panels = [
+    panels: list[Panel] = [
         (numbers.epe_rms_nm, EPE_COLORS, "Edge placement error", "rms / nm"),
         (numbers.band_nm, BAND_COLORS, "PV band", "mean width / nm"),
         (numbers.seconds, TIME_COLORS, "Run time", "s" if not reused else f"s, dots: {reused:,} tiles taken over"),
     ]
-    known = [panel for panel in panels if np.isfinite(panel[0]).any()]
-    across = max(1, len(known))
-    figure = new_figure(_PANEL * across, 0.75 * _PANEL * min(1.6, max(0.35, share)) + 0.9)
-    for column, (values, colors, title, unit) in enumerate(known, 1):
-        axes = figure.add_subplot(1, across, column)
-        draw_tiles(axes, result, values, colors, unit)
-        set_title(axes, title, pad=12)
-        if title == "Run time" and 0 < reused <= MOST_DOTS:
-            _mark(axes, result, REUSED, ".", "white", 2.5)
-    if not known:
-        label_axes(figure.add_subplot(), "x / µm", "y / µm")
+    figure, drawn = tile_maps(result.tiles, numbers.origin, panels)
+    if "Run time" in drawn and 0 < reused <= MOST_DOTS:
+        _mark(drawn["Run time"], result.tiles, numbers.origin == REUSED, ".", "white", 2.5)
     return figure
 
 
-def draw_tiles(axes: Axes, result: ChipResult, values: Floats, colors: str, unit: str) -> None:
+def tile_maps(tiles: TilePlan, origin: NDArray[np.uint8], panels: Sequence[Panel]) -> tuple[Figure, dict[str, Axes]]:
+    """Return maps side by side, those that anything is known for, and their axes by title.
+
+    Parameters
+    ----------
+    tiles
+        where tiles lie
+    origin : (rows, columns)
+        tiles that are `SET_ASIDE` in it are crossed out
+    panels
+        the maps
+    """
+    known = [panel for panel in panels if np.isfinite(panel[0]).any()]
+    across, (x0, y0, x1, y1) = max(1, len(known)), tiles.box_nm
+    figure = new_figure(_PANEL * across, 0.75 * _PANEL * min(1.6, max(0.35, (y1 - y0) / (x1 - x0))) + 0.9)
+    drawn: dict[str, Axes] = {}
+    for column, (values, colors, title, unit) in enumerate(known, 1):
+        drawn[title] = axes = figure.add_subplot(1, across, column)
+        draw_tiles(axes, tiles, values, colors, unit)
+        _mark(axes, tiles, origin == SET_ASIDE, "x", COLORS["violation"], 7)
+        set_title(axes, title, pad=12)
+    if not known:
+        label_axes(figure.add_subplot(), "x / µm", "y / µm")
+    return figure, drawn
+
+
+def draw_tiles(axes: Axes, tiles: TilePlan, values: Floats, colors: str, unit: str) -> None:
     """Draw one number (rows, columns) per tile, with its scale; what is not known stays grey."""
-    x0, y0, x1, y1 = (v / 1000 for v in result.tiles.box_nm)
+    x0, y0, x1, y1 = (v / 1000 for v in tiles.box_nm)
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
     axes.set_facecolor(COLORS["grid"])
@@ -73,13 +97,12 @@ def draw_tiles(axes: Axes, result: ChipResult, values: Floats, colors: str, unit
     label_axes(axes, "x / µm", "y / µm")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
-    _mark(axes, result, SET_ASIDE, "x", COLORS["violation"], 7)
 
 
-def _mark(axes: Axes, result: ChipResult, origin: int, marker: str, color: str, size: float) -> None:
-    """Mark the middle of every tile of some origin."""
-    rows, columns = np.nonzero(result.numbers.origin == origin)
-    (x, y), (width, height) = result.tiles.origin_nm, result.tiles.core_nm
+def _mark(axes: Axes, tiles: TilePlan, chosen: NDArray[np.bool_], marker: str, color: str, size: float) -> None:
+    """Mark the middle of every tile that is chosen, (rows, columns)."""
+    rows, columns = np.nonzero(chosen)
+    (x, y), (width, height) = tiles.origin_nm, tiles.core_nm
     places = (x + (columns + 0.5) * width) / 1000, (y + (rows + 0.5) * height) / 1000
     marks = Line2D(*places, marker=marker, linestyle="none", color=color, markersize=size, markeredgewidth=1.6)
     axes.add_artist(marks)
@@ -138,8 +161,3 @@ def draw_tail(axes: Axes, interior: PlacementTally, seams: PlacementTally, limit
 
 def _both(interior: PlacementTally, seams: PlacementTally) -> list[tuple[PlacementTally, str, str]]:
     return [(interior, "interior", COLORS["target"]), (seams, "along seams", COLORS["mask"])]
-
-
-def _aspect(result: ChipResult) -> float:
-    x0, y0, x1, y1 = result.tiles.box_nm
-    return (y1 - y0) / (x1 - x0)

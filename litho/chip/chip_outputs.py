@@ -108,9 +108,11 @@ def tile_figures(result: ChipResult) -> dict[str, Any]:
 def verify_figures(found: ChipVerification) -> dict[str, Any]:
     """Return what a verification comes to, seams beside the interior."""
     places = {"interior": found.interior, "seams": found.seams, "everywhere": found.everywhere}
+    placement: dict[str, Any] = {name: tally.figures(found.limit_nm) for name, tally in places.items()}
+    placement["elsewhere_p99_abs_nm"] = [tally.quantile_nm(0.99) for tally in found.elsewhere]
     return {
         "passed": found.passed,
-        "edge_placement": {name: tally.figures(found.limit_nm) for name, tally in places.items()},
+        "edge_placement": placement,
         "hotspots": found.hotspot_counts(),
         "rules": rule_figures(found.violations, found.rules),
     }

@@ -117,6 +117,12 @@ def _seam_section(result: ChipResult, found: ChipVerification) -> str:
         f"Nominal corner. Beyond: off by more than {found.limit_nm:g} nm, or lost. Percentages: of the measured sites, "
         "how many are within that length. "
     )
+    if found.elsewhere:
+        told = [tally.quantile_nm(0.99) or 0.0 for tally in found.elsewhere]
+        note += (
+            f"{len(told)} sets of lines that run where no seam is have 99 % of their sites within {min(told):.2f} to "
+            f"{max(told):.2f} nm: what chance does. "
+        )
     if result.contour_step_nm is not None:
         note += f"Largest step of a mask outline where two tiles meet: {result.contour_step_nm:.3g} nm."
     shown = picture(seam_figure(found.interior, found.seams, found.limit_nm), "Edge placement at seams and inside")

@@ -91,6 +91,9 @@ class ChipVerification:
         places where the mask breaks a rule
     rules
         that were checked
+    elsewhere
+        errors as near to lines that run through the interior as seams are to theirs, one set of lines each: what seams
+        differ by from these is theirs, and not of the shapes that they happen to cross
     """
 
     interior: PlacementTally
@@ -99,6 +102,7 @@ class ChipVerification:
     hotspots: tuple[HotSpot, ...]
     violations: tuple[RuleViolation, ...]
     rules: MaskRules
+    elsewhere: tuple[PlacementTally, ...] = ()
 
     @property
     def everywhere(self) -> PlacementTally:

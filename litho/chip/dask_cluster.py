@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
+from litho.backend import gpu_problem
 from litho.chip.chip_security import Certificates, address_to_reach
 from litho.chip.dask_start import ALLOWED_FAILURES, import_distributed, start_cluster
 from litho.chip.executors import Attempts, Ending, Outcome, Task, Try, Work, attempt, check_here, sentence
@@ -184,6 +185,12 @@ class DaskExecutor:
         for worker, answer in answers.items():
             if answer is not None:
                 raise OSError(f"`out` must be a folder that all workers share and write in, but {worker}: {answer}")
+
+    def check_gpus(self) -> None:
+        """Raise `ValueError`, in one sentence, unless every worker has a GPU that it can use."""
+        for worker, problem in self._client.run(gpu_problem, on_error="return").items():
+            if problem is not None:
+                raise ValueError(f"`gpus` must be there on every worker, but on {worker}: {problem}.")
 
     def close(self) -> None:
         """Leave the scheduler; end it, and its workers, if it was started here."""

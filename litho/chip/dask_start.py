@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -105,6 +106,35 @@ def gpus_of_list(text: str) -> list[str]:
             found.pop()
         found.append(name[1])
     return found
+
+
+def least_free_bytes(gpus: Sequence[str]) -> int:
+    """Return the memory that is free on each of some GPUs, at least.
+
+    Each is asked by a process of its own, with whose end the CUDA context is gone: a context takes memory.
+
+    Raises
+    ------
+    ValueError
+        in one sentence, where one of them cannot be used
+    """
+    question = "from litho.info import free_bytes; print(free_bytes('gpu'))"
+    asked = {
+        gpu: subprocess.Popen(
+            [sys.executable, "-c", question],
+            env={**os.environ, "CUDA_VISIBLE_DEVICES": gpu},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for gpu in gpus
+    }
+    told = {gpu: process.communicate() for gpu, process in asked.items()}
+    for gpu, (_, error) in told.items():
+        if asked[gpu].returncode != 0:
+            why = (error.strip() or "it does not answer").splitlines()[-1]
+            raise ValueError(f"`gpus` must name GPUs that can be used, but {gpu!r} cannot: {why}")
+    return min(int(answer) for answer, _ in told.values())
 
 
 def import_distributed() -> Any:

@@ -85,6 +85,9 @@ class EdgeCorrection(ChipCorrection):
             return [p for p in places if turn_of(self._tile(p)) == self._turn(doing)]
         return places
 
+    def _turn(self, doing: str) -> int:
+        return int(doing.split()[1]) - 1
+
     def _inputs(self, doing: str, place: Place) -> dict[str, str]:
         if doing == CORRECT:
             return {}

@@ -31,7 +31,9 @@ ARRAYS = 8
 """Complex numbers that are held for each fragment and wave."""
 
 
-def edge_choice(recipe: Recipe, settings: ChipSettings, device: str) -> tuple[Recipe, ChipSettings]:
+def edge_choice(
+    recipe: Recipe, settings: ChipSettings, device: str, batch: int | None = None
+) -> tuple[Recipe, ChipSettings]:
     """Return recipe and settings by which edges are moved, in fields no larger than that is worth.
 
     Raises
@@ -40,7 +42,9 @@ def edge_choice(recipe: Recipe, settings: ChipSettings, device: str) -> tuple[Re
         where edges cannot be moved by them
     """
     if device != "cpu":
-        raise JobError(f"`device` must be 'cpu' where edges are moved, so `gpus` may not be given, but got {device!r}.")
+        raise JobError(f"`device` must be 'cpu' where edges are moved, which runs on cores, but got {device!r}.")
+    if batch is not None and batch != 1:
+        raise JobError(f"`batch` must be 1 where edges are moved, which is done one tile at a time, but got {batch}.")
     if recipe.mask.printed_tone != "bright":
         raise JobError(f"`mask.tone` must be 'dark field' where edges are moved, but got {recipe.mask.tone!r}.")
     pixel, coarse = recipe.field.pixel_nm, recipe.opc.area.pixel_nm

@@ -18,6 +18,9 @@ from litho.chip.store import StoreFull, TileStore
 TRIES = 3
 """A task that has failed so often is set aside."""
 
+MEMBERS = "members"
+"""Where a payload has this, the task stands for several, see `litho.chip.task_groups`."""
+
 _MEMORY_ERRORS = ("cudaErrorMemoryAllocation", "CUDA_ERROR_OUT_OF_MEMORY", "CUFFT_ALLOC_FAILED")
 
 
@@ -33,7 +36,8 @@ class Task:
         tile and pass, for people
     payload
         plain numbers, strings, bytes and arrays of geometry; where it has a whole number `batch`, that many fields are
-        computed at once, and after memory ran out half as many
+        computed at once, and after memory ran out half as many; where it has `members`, these are tasks too, each with
+        a file of its own, and the key is of no file
     """
 
     key: str
@@ -111,9 +115,11 @@ class Once:
     folder: Path
 
     def __call__(self, task: Task) -> None:
-        """Do the work unless it is done."""
-        if not TileStore(self.folder).is_whole(task.key):
-            self.work(task)
+        """Do the work unless it is done; of a group, what is left of it."""
+        store = TileStore(self.folder)
+        left = tuple(member for member in task.payload.get(MEMBERS, (task,)) if not store.is_whole(member.key))
+        if left:
+            self.work(replace(task, payload={**task.payload, MEMBERS: left}) if MEMBERS in task.payload else task)
 
 
 @dataclass(frozen=True)

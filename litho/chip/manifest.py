@@ -20,6 +20,7 @@ from typing import Any, Self
 
 from litho.chip.executors import Executor, Once, Outcome, Task, Work
 from litho.chip.store import TileStore, told_if_full
+from litho.chip.task_groups import run_in_groups
 from litho.io.atomic import atomic_path
 
 FILE = "manifest.json"
@@ -64,12 +65,6 @@ class Failure:
     name: str
     error: str
     tries: int
-
-
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Manifest:
@@ -221,7 +216,13 @@ class Manifest:
 
 
 def compute(
-    doing: str, work: Work, tasks: Sequence[Task], executor: Executor, store: TileStore, manifest: Manifest
+    doing: str,
+    work: Work,
+    tasks: Sequence[Task],
+    executor: Executor,
+    store: TileStore,
+    manifest: Manifest,
+    batch: int = 1,
 ) -> Generator[Outcome, None, None]:
     """Do what is left of a pass; yield how each task ended, with `tries` 0 where its tile was whole already.
 
@@ -240,12 +241,15 @@ def compute(
         where tiles are; files that are damaged are computed again
     manifest
         is told of every outcome, and written when the iterator is closed
+    batch
+        the most tasks that a worker computes at once
     """
     store.sweep()
     manifest.plan(doing, len(tasks))
     whole, seen = deque[Outcome](), set[str]()
     try:
-        with closing(executor.run(Once(work, store.folder), _missing(tasks, store, seen, whole))) as computed:
+        missing = _missing(tasks, store, seen, whole)
+        with closing(run_in_groups(executor, Once(work, store.folder), missing, batch)) as computed:
             for outcome in _merged(whole, computed):
                 manifest.note(doing, outcome)
                 yield outcome

@@ -78,27 +78,39 @@ def patched(loops: Sequence[Whole], patch: Patch) -> list[Whole]:
     """Return a mask with what a patch has in its region."""
     if not patch.region:
         return list(loops)
-    kept = subtract(with_holes(as_floats(_crossed(loops, patch.region))), with_holes(as_floats(patch.region)))
+    near, far = _beside(loops, patch.region)
+    kept = subtract(with_holes(as_floats(_crossed(near, patch.region))), with_holes(as_floats(patch.region)))
     # areas that abut along part of an edge take two passes to become one
     joined = merge(merge([*kept, *with_holes(as_floats(patch.content))]))
-    whole = _without_short_edges(whole_loops(outlines(joined), 1.0))
-    return (
-        [p for p, area in zip(whole, areas_nm2(as_floats(whole)), strict=True) if abs(area) >= SPECK] if whole else []
-    )
+    whole = _without_short_edges(whole_loops(outlines(joined), 1.0), patch.region)
+    areas = areas_nm2(as_floats(whole)) if whole else ()
+    return far + [p for p, area in zip(whole, areas, strict=True) if abs(area) >= SPECK]
 
 
-def _without_short_edges(loops: Sequence[Whole]) -> list[Whole]:
-    """Return outlines without the vertices that the next one is next to: edges of a unit or two point anywhere."""
+def _beside(loops: Sequence[Whole], region: Sequence[Whole]) -> tuple[list[Whole], list[Whole]]:
+    """Return the outlines that boxes around a region's meet, and all others: none of these lies around one of those."""
+    boxes = [(*p.min(axis=0).tolist(), *p.max(axis=0).tolist()) for p in region]
+    meets = [any(touches(loop, box) for box in boxes) for loop in loops]
+    near, far = ([p for p, met in zip(loops, meets, strict=True) if met is wanted] for wanted in (True, False))
+    return near, far
+
+
+def _without_short_edges(loops: Sequence[Whole], region: Sequence[Whole]) -> list[Whole]:
+    """Return outlines without short edges where they cross a region's sides: edges of a unit or two point anywhere."""
+    if not loops:
+        return []
+    ends = np.cumsum([len(loop) for loop in loops])[:-1]
     kept = []
-    for loop in loops:
-        gap = np.abs(np.roll(loop, -1, axis=0) - loop).max(axis=1)
-        kept.append(loop[gap > SHORT])
+    for loop, at_side in zip(loops, np.split(_are_on_edges(np.concatenate(loops), region), ends), strict=True):
+        short = np.abs(np.roll(loop, -1, axis=0) - loop).max(axis=1) <= SHORT
+        kept.append(loop[~(short & (at_side | np.roll(at_side, -1)))])
     return proper([loop for loop in kept if len(loop) >= 3])
 
 
 def inside_region(loops: Sequence[Whole], region: Sequence[Whole]) -> list[Whole]:
     """Return the part of a mask in a region with sides along the axes."""
-    solid = with_holes(as_floats(_crossed(loops, region)))
+    near, _ = _beside(loops, region)
+    solid = with_holes(as_floats(_crossed(near, region)))
     return whole_loops(outlines(subtract(solid, subtract(solid, with_holes(as_floats(region))))), 1.0)
 
 
@@ -119,7 +131,8 @@ def fitted(content: Sequence[Whole], loops: Sequence[Whole], region: Sequence[Wh
     if not content or not loops:
         return list(content)
     corners = np.concatenate(list(region))
-    ends = _on_edges(np.concatenate(_crossed(loops, region)), region)
+    near, _ = _beside(loops, region)
+    ends = _on_edges(np.concatenate([np.empty((0, 2), np.int64), *_crossed(near, region)]), region)
     points = np.concatenate(list(content))
     found = np.flatnonzero(_are_on_edges(points, region) & ~_are_among(points, corners))
     if len(ends) and len(found):

@@ -185,7 +185,9 @@ class ChipCorrection:
         return self.tiles.tile(*place)
 
     def _turn(self, doing: str) -> int:
-        return int(doing.split()[1]) - 1
+        """Return which tiles a pass mends; those settle first that came last and found all around them closed."""
+        kind, number = doing.split()
+        return int(number) - 1 if kind == MEND else TURNS - int(number)
 
     def _key(self, doing: str, place: Place) -> str:
         tile = self._tile(place)
@@ -231,7 +233,7 @@ class ChipCorrection:
         """Return the key of what a tile changed at last, or that it changed nothing before a pass."""
         if self._state(place) != "":
             return EMPTY
-        name = f"{SETTLE} {turn_of(self._tile(place)) + 1}"
+        name = f"{SETTLE} {TURNS - turn_of(self._tile(place))}"
         key = self._keys[name].get(place) if self.passes.index(name) < stop else None
         return EMPTY if key is None or key in self._lost else key
 

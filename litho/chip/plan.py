@@ -10,7 +10,7 @@ on one core, scaled by the steps and pixels of the recipe at hand; a run tells i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -54,21 +54,29 @@ class Estimate:
         of all passes together, on one core
     workers
         that share them
-    bytes_per_worker
-        of memory
+    bytes_per_field
+        of memory, beside what a worker takes without one
     basis
         what the time follows from, for people
+    batch
+        the most fields that a worker computes at once
     """
 
     core_seconds: float
     workers: int
-    bytes_per_worker: int
+    bytes_per_field: int
     basis: str
+    batch: int = 1
 
     @property
     def seconds(self) -> float:
         """Time of the run, all workers busy to the end."""
         return self.core_seconds / self.workers
+
+    @property
+    def bytes_per_worker(self) -> int:
+        """Memory of a worker."""
+        return FIXED_BYTES + self.batch * self.bytes_per_field
 
 
 @dataclass(frozen=True)
@@ -110,6 +118,11 @@ class ChipPlan:
     distinct: int | None
     estimate: Estimate
 
+    def with_batch(self, batch: int) -> ChipPlan:
+        """Return the same plan with so many fields at once in each worker, but no more than there are tiles."""
+        tasks = self.tiles.count if self.distinct is None else self.distinct
+        return replace(self, estimate=replace(self.estimate, batch=max(1, min(batch, tasks))))
+
     def figures(self) -> dict[str, Any]:
         """Return the plan as `metrics.json` has it."""
         plan = self.tiles
@@ -126,6 +139,7 @@ class ChipPlan:
             "repeats": self.repeats,
             "estimated_seconds": round(self.estimate.seconds, 1),
             "bytes_per_worker": self.estimate.bytes_per_worker,
+            "batch": self.estimate.batch,
         }
 
 
@@ -189,7 +203,7 @@ def estimated(
     rate = total / (plan.count * core_um2)
     basis = f"an estimate, from {rate:.2g} s a µm² on one core of a Xeon, not measured here"
     held = edge_bytes if correct and settings.method == "opc" else field_bytes
-    return Estimate(total, workers, FIXED_BYTES + held(recipe, width, height), basis)
+    return Estimate(total, workers, held(recipe, width, height), basis)
 
 
 def last_step_work(recipe: Recipe) -> float:
@@ -277,6 +291,7 @@ def plan_rows(plan: ChipPlan) -> list[tuple[str, str]]:
     how = (
         "about" if plan.distinct is not None else "less where tiles are equal, which was not looked for: at most about"
     )
+    at_once = "" if estimate.batch == 1 else f", for up to {estimate.batch} fields at once"
     found = [
         ("layout", f"{plan.layout}, cell {plan.cell}, database unit {plan.dbu_nm:g} nm"),
         ("shapes", ", ".join(layers[:12]) + (", ..." if len(layers) > 12 else "")),
@@ -284,7 +299,7 @@ def plan_rows(plan: ChipPlan) -> list[tuple[str, str]]:
         ("tiles", f"{columns} x {rows} = {tiles.count:,}{distinct}"),
         ("core", f"{width:g} x {height:g} nm" + (", whole pitches of an array" if plan.repeats else "")),
         ("halo", f"{tiles.halo_nm:g} nm, of which light reaches {plan.ambit_nm:.0f} nm"),
-        ("workers", f"{estimate.workers}, {estimate.bytes_per_worker / 2**30:.2f} GiB each"),
+        ("workers", f"{estimate.workers}, {estimate.bytes_per_worker / 2**30:.2f} GiB each{at_once}"),
         ("time", f"{how} {duration(estimate.seconds)}; {estimate.basis}"),
     ]
     return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -21,6 +21,7 @@ from litho.backend import single_threaded_blas
 from litho.chip.chip_outputs import MASK_FILE, write_chip
 from litho.chip.chip_result import ChipResult
 from litho.chip.chip_settings import ChipSettings
+from litho.chip.dask_start import least_free_bytes, visible_gpus
 from litho.chip.edge_passes import EdgeCorrection, run_edge_task
 from litho.chip.edge_plan import edge_choice
 from litho.chip.executors import Executor, Task, Work, serial
@@ -31,7 +32,10 @@ from litho.chip.plan import ChipPlan, plan_chip
 from litho.chip.progress import ChipProgress, PassSize
 from litho.chip.run_figures import RunLog, chip_result
 from litho.chip.store import TileStore
+from litho.chip.task_groups import fair_size
+from litho.chip.tile_choice import fields_that_fit
 from litho.chip.tile_setup import TileSetup, field_kernels, read_setup, tile_setup, write_setup
+from litho.chip.tile_tasks import BATCHED
 from litho.chip.tiled_mask import TiledMask
 from litho.chip.whole_mask import write_mask
 from litho.chip.whole_verify import PASS, STORE, VerifyPass, verify_task
@@ -126,6 +130,8 @@ def prepare_chip(
     device: str = "cpu",
     workers: int = 1,
     correct: bool = True,
+    batch: int | None = None,
+    gpus: Sequence[str] | None = None,
     method: str | None = None,
     **choice: Unpack[ChipChoice],
 ) -> ChipJob:
@@ -145,6 +151,11 @@ def prepare_chip(
         for the estimate of time
     correct
         whether a mask is to be found, not only measured or simulated
+    batch
+        fields that a worker optimises at once, at most; if not given, one on a CPU, and on a GPU as many as fit into
+        `litho.flow.MEMORY_SHARE` of its free memory. It changes no result
+    gpus
+        whose memory that is; those of this machine if not given
     method
         "ilt" or "opc" in place of the one in the settings
     choice
@@ -155,16 +166,31 @@ def prepare_chip(
     ValueError
         in one sentence that names what to change
     """
+    if batch is not None and batch < 1:
+        raise ValueError(f"`batch` must be at least 1, but got {batch}.")
     settings, window_nm = choice.get("settings") or recipe.chip, choice.get("window_nm")
     if method is not None:
         settings = replace(settings, method=method)
     if correct and settings.method == "opc":
-        recipe, settings = edge_choice(recipe, settings, device)
+        recipe, settings = edge_choice(recipe, settings, device, batch)
     whole = LayoutWindows(layout, choice.get("layer"), choice.get("cell"), choice.get("repair", False))
     source: LayoutWindows = whole if window_nm is None else LayoutPart(whole, window_nm)
     with single_threaded_blas():
         plan = plan_chip(source, recipe, settings, workers, correct=correct)
+    if batch is None and device == "gpu" and correct:
+        batch = fields_that_fit(plan.estimate.bytes_per_field, _free_on(gpus))
+    plan = plan.with_batch(batch or 1)
     return ChipJob(source, plan, recipe, settings, Path(out).resolve(), device)  # workers may stand elsewhere
+
+
+def _free_on(gpus: Sequence[str] | None) -> int:
+    """Return the memory that is free on every GPU that is named, or on every one of this machine."""
+    found = visible_gpus() if gpus is None else gpus
+    if not found:
+        raise ValueError(
+            "`batch` must be given for `device` 'gpu' where this machine has no GPU to ask for its memory."
+        )
+    return least_free_bytes(found)
 
 
 def correct_chip(
@@ -174,6 +200,7 @@ def correct_chip(
     executor: Executor | None = None,
     *,
     device: str = "cpu",
+    batch: int | None = None,
     resume: bool = False,
     progress: ChipProgress | None = None,
     method: str | None = None,
@@ -183,7 +210,7 @@ def correct_chip(
 
     Parameters
     ----------
-    layout, recipe, out, device, method
+    layout, recipe, out, device, batch, method
         see `prepare_chip`
     executor
         who computes; one tile after the other in this process if not given
@@ -202,7 +229,9 @@ def correct_chip(
         where the folder cannot be written in
     """
     executor = serial() if executor is None else executor
-    job = prepare_chip(layout, recipe, out, device=device, workers=executor.workers, method=method, **choice)
+    job = prepare_chip(
+        layout, recipe, out, device=device, workers=executor.workers, batch=batch, method=method, **choice
+    )
     return run_chip_job(job, executor, resume=resume, progress=progress)
 
 
@@ -224,7 +253,8 @@ def run_chip_job(
             log.begin(_pass_size(doing, keys, job.weights[doing.split()[0]]))
             work: Work = partial(does, folder=job.out)
             tasks = MadeWhenAsked(len(set(keys.values())), partial(correction.tasks, doing))
-            for outcome in compute(doing, work, tasks, executor, store, manifest):
+            batch = batch_of(job, doing, keys.values(), executor, store)
+            for outcome in compute(doing, work, tasks, executor, store, manifest, batch):
                 log.count(doing, outcome)
                 if outcome.error is not None:
                     correction.set_aside(outcome.key)
@@ -237,6 +267,15 @@ def run_chip_job(
         result = log.timed(result, time.monotonic() - begin, executor.workers, job.device)
         write_chip(result, job.out, job.plan.layer)
     return result
+
+
+def batch_of(job: ChipJob, doing: str, keys: Iterable[str], executor: Executor, store: TileStore) -> int:
+    """Return how many tiles of a pass a worker is given at once: so few that every worker has some to do."""
+    planned = job.plan.estimate.batch
+    if planned == 1 or doing.split()[0] not in BATCHED:
+        return 1
+    left = sum(not store.path(key).exists() for key in set(keys))  # what is damaged is found later
+    return fair_size(planned, left, executor.workers)
 
 
 @contextmanager

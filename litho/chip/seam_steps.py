@@ -2,8 +2,8 @@
 
 A polygon that reaches to the side of its core covers a stretch of it. What both tiles cover is inside of the mask; what
 one of them covers alone is *bare*: there the outline runs along the seam. Where it came from one tile and goes on into
-the other, the length of the bare stretch is a step. Where it came from one tile and goes back into it, it was cut off
-at the seam: by as much as its two ends would go on to where they meet.
+the other, the distance of the two across them is a step. Where it came from one tile and goes back into it, it was cut
+off at the seam: by the height of the smooth arc that leaves both ends as the outline does.
 """
 
 from __future__ import annotations
@@ -123,12 +123,19 @@ def step_nm(first: Sides, side: str, second: Sides, other: str) -> float:
     for (start, owner, steep), (stop, next_owner, next_steep) in pairwise(sorted(owners)):
         covered[owner] = not covered[owner]
         if covered[0] != covered[1] and stop - start > _NEAR_NM:
-            length, back = stop - start, owner == next_owner
-            largest = max(largest, _cut_off(length, steep, next_steep) if back else length)
+            measure = _cut_off if owner == next_owner else _across
+            largest = max(largest, measure(stop - start, steep, next_steep))
     return largest
 
 
+def _across(length: float, steep: float, next_steep: float) -> float:
+    """Return the distance of two outlines that meet a line so far apart, across the steeper of them."""
+    return length * float(np.sin(np.arctan(max(steep, next_steep))))
+
+
 def _cut_off(length: float, steep: float, next_steep: float) -> float:
-    """Return how far two outlines that end on a line, so far apart, would go on beyond it; at most their distance."""
-    flatness = (1 / steep if steep > 0 else np.inf) + (1 / next_steep if next_steep > 0 else np.inf)
-    return float(min(length, length / flatness)) if flatness > 0 else length
+    """Return how high a cubic arc goes that leaves two ends on a line as steeply; at most their distance.
+
+    It is length (s0 + s1) / 8 in its middle, exact for a parabola, which any shallow arc is.
+    """
+    return min(length, length * (steep + next_steep) / 8)

@@ -145,10 +145,6 @@ class TileStore:
         except FileNotFoundError:
             return False
 
-    def discard(self, key: str) -> None:
-        """Remove a tile, if it is there."""
-        self.path(key).unlink(missing_ok=True)
-
     def keys(self) -> Iterator[str]:
         """Yield the keys of all files, whole or not, in order."""
         for path in sorted(self.folder.glob("[0-9a-f][0-9a-f]/*.npz")):

@@ -14,6 +14,7 @@ from typing import Any
 
 import gdstk
 import numpy as np
+from gdstk import Library
 from numpy.typing import NDArray
 
 from litho.cells import Floats, Layer
@@ -87,7 +88,7 @@ def write_cells(
         name of the top cell
     """
     unit = float(f"{dbu_nm * 1e-9:.12g}")
-    library = gdstk.Library(unit=unit, precision=unit)
+    library = Library(unit=unit, precision=unit)
     chip = library.new_cell(top)
     count = 0
     for tile in cells:
@@ -100,7 +101,7 @@ def write_cells(
     return count
 
 
-def _add_tile(library: gdstk.Library, chip: gdstk.Cell, tile: TileCell, dbu_nm: float) -> int:
+def _add_tile(library: Library, chip: gdstk.Cell, tile: TileCell, dbu_nm: float) -> int:
     """Add a cell and its placements; a tile without polygons leaves nothing."""
     if not tile.polygons:
         return 0

@@ -15,6 +15,7 @@ from litho.chip.tile_setup import coarsest_pixel_nm
 from litho.chip.tiles import TilePlan, fitted_core, tile_plan
 from litho.chip.windows import LayoutWindows
 from litho.config import Recipe
+from litho.flow import MEMORY_SHARE as BATCH_SHARE
 from litho.fourier import fast_length
 from litho.job import JobError
 from litho.polygons import Box
@@ -107,6 +108,14 @@ def largest_field_nm(recipe: Recipe, memory_bytes: int) -> float:
 def workers_that_fit(asked: int, bytes_per_worker: int, free: int) -> int:
     """Return how many workers of those asked for fit into the memory that is free, at least one."""
     return max(1, min(asked, free // bytes_per_worker))
+
+
+def fields_that_fit(bytes_per_field: int, free: int) -> int:
+    """Return how many fields a GPU may compute at once, in that share of its free memory which a batch of clips gets.
+
+    It is not counted what does not grow with the batch: a worker that runs out of memory goes on with half as many.
+    """
+    return max(1, int(BATCH_SHARE * free / bytes_per_field))
 
 
 def machine_bytes() -> int:

@@ -9,6 +9,7 @@ over. No tile changes the core of one whose turn has passed.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,7 +18,7 @@ import numpy as np
 import scipy.spatial
 
 from litho.cells import Floats
-from litho.chip.mask_loops import Rectangle, Whole, as_floats, cut_at, whole_loops
+from litho.chip.mask_loops import Rectangle, Whole, as_floats, cut_at, touches, whole_loops
 from litho.chip.mask_patches import Patch, all_patched, fitted, inside_region
 from litho.chip.tile_setup import TileSetup
 from litho.chip.tiles import Tile, TilePlan
@@ -40,6 +41,9 @@ LARGEST_STEP_NM = 1.0
 
 AROUND_NM = tuple(sorted(itertools.product((6.0, 9.0, 12.0, 15.0, 18.0, 21.0), repeat=2), key=sum))
 """So far around a change, along x and y, the mended outline is taken over: the first that keeps its corners off it."""
+
+TURNED_DEG = 5.0
+"""Rounding turns the short edges that a seam cuts off by about so much."""
 
 PIECE_NM = 2.0
 """Length of the pieces by whose middles outlines are found."""
@@ -105,18 +109,21 @@ def mended(
     if repaired is None:
         return Mended(tuple(loops), Patch((), ()))
     pieces = changed_regions(drawn, repaired, dbu)
-    region = [loop for piece in pieces if _may_change(piece, allowed, closed, dbu) for loop in piece]
+    parts = [part for piece in pieces for part in _in_reach(piece, allowed, dbu)]
+    region = [loop for part in parts if _may_change(part, closed, dbu) for loop in part]
     inside = inside_region(whole_loops(repaired, dbu), region)
     content = fitted(inside, before, region, LARGEST_STEP_NM / dbu)
     return Mended(tuple(loops), Patch(tuple(region), tuple(content)))
 
 
 def _stricter(setup: TileSetup) -> MaskRules:
-    """Return rules that a mask still keeps after its vertices were rounded."""
+    """Return rules that a mask still keeps after its vertices were rounded, and new ones were set at seams."""
     rules, slack = setup.recipe.rules, 6 * setup.recipe.output.dbu_nm
     lengths = ("min_width_nm", "min_space_nm", "min_corner_nm", "min_notch_nm", "assist_distance_nm")
-    longer = {name: value + slack for name in lengths if (value := getattr(rules, name))}
-    return replace(rules, **longer)
+    stricter = {name: value + slack for name in lengths if (value := getattr(rules, name))}
+    if rules.max_residue_nm is not None:
+        stricter["max_residue_nm"] = max(rules.max_residue_nm - slack, rules.max_residue_nm / 2)
+    return replace(rules, taper_deg=min(rules.taper_deg + TURNED_DEG, 90.0), **stricter)
 
 
 def mended_outlines(
@@ -160,14 +167,16 @@ def _mended_in(
     dbu = setup.recipe.output.dbu_nm
     (x0, y0), (x1, y1) = np.maximum(window.min(axis=0), bounds[:2]), np.minimum(window.max(axis=0), bounds[2:])
     box = (float(x0), float(y0), float(x1), float(y1))
-    here = outlines(merge(with_holes(as_floats(loops, dbu)), box))
+    seen = (math.floor(x0 / dbu), math.floor(y0 / dbu), math.ceil(x1 / dbu), math.ceil(y1 / dbu))
+    near = [loop for loop in loops if touches(loop, seen)]
+    here = outlines(merge(with_holes(as_floats(near, dbu)), box))
     again = repair_mask(here, _stricter(setup), bounds_nm=box, targets=targets)
     pieces = changed_regions(here, again.outlines, dbu)
-    region = [p for piece in pieces if _may_change(piece, box, (), dbu) for p in piece]
+    region = [p for piece in pieces if _is_within(piece, box, dbu) for p in piece]
     if not region:
         return Patch((), ())
     inside = inside_region(_rounded(again.outlines, setup), region)
-    return Patch(tuple(region), tuple(fitted(inside, loops, region, LARGEST_STEP_NM / dbu)))
+    return Patch(tuple(region), tuple(fitted(inside, near, region, LARGEST_STEP_NM / dbu)))
 
 
 def _rounded(loops: Sequence[Floats], setup: TileSetup) -> list[Whole]:
@@ -210,13 +219,25 @@ def _box_around(low: Floats, high: Floats, outline: scipy.spatial.cKDTree) -> Fl
     return best
 
 
-def _may_change(region: Sequence[Whole], allowed: Box, closed: Sequence[Box], dbu_nm: float) -> bool:
-    """Return whether a region lies in reach, and off the cores of those whose turn has passed."""
+def _is_within(region: Sequence[Whole], box: Box, dbu_nm: float) -> bool:
+    points = np.concatenate(list(region)) * dbu_nm
+    return bool((points >= box[:2]).all() and (points <= box[2:]).all())
+
+
+def _may_change(region: Sequence[Whole], closed: Sequence[Box], dbu_nm: float) -> bool:
+    """Return whether a region lies off the cores of those whose turn has passed."""
     x0, y0 = np.min([p.min(axis=0) for p in region], axis=0) * dbu_nm
     x1, y1 = np.max([p.max(axis=0) for p in region], axis=0) * dbu_nm
-    if not (allowed[0] <= x0 and allowed[1] <= y0 and x1 <= allowed[2] and y1 <= allowed[3]):
-        return False
     return not any(x0 < box[2] and x1 > box[0] and y0 < box[3] and y1 > box[1] for box in closed)
+
+
+def _in_reach(region: tuple[Whole, ...], allowed: Box, dbu_nm: float) -> list[tuple[Whole, ...]]:
+    """Return the parts of a region in reach, each one piece; where they are cut off, other tiles go on."""
+    if _is_within(region, allowed, dbu_nm):
+        return [region]
+    x0, y0, x1, y1 = (round(v / dbu_nm) for v in allowed)
+    parts = merge(merge(with_holes(as_floats(region))), (x0, y0, x1, y1))
+    return [tuple(whole_loops(outlines([part]), 1.0)) for part in parts]
 
 
 def tile_polygons(own: Mended, patches: Sequence[Patch], setup: TileSetup, plan: TilePlan) -> list[Whole]:

@@ -23,16 +23,20 @@ from litho.chip.keys import TileGeometry
 from litho.chip.mask_loops import Whole, packed_loops, unpacked_loops
 from litho.chip.mask_patches import Patch
 from litho.chip.store import TileStore
+from litho.chip.task_groups import batches_of
 from litho.chip.tile_finish import Mended, mended, tile_polygons
 from litho.chip.tile_outlines import outlined
 from litho.chip.tile_setup import TileSetup, read_setup
-from litho.chip.tile_work import corrected_level, kept_part, start_level, tile_problem
+from litho.chip.tile_work import corrected_level, corrected_levels, kept_part, start_level, tile_problem, together
 from litho.chip.tiles import TilePlan
 from litho.chip.whole_verify import STORE, unpacked
 from litho.polygons import Box
 
 CORRECT, BORDER, MEND, SETTLE, CUT = "correct", "border", "mend", "settle", "cut"
 """Kinds of passes."""
+
+BATCHED = (CORRECT, BORDER)
+"""Those that compute several fields at once, where they are given groups."""
 
 MENDED, SETTLED = "mended", "settled"
 """What a task reads of those two passes."""
@@ -44,14 +48,32 @@ Taken: TypeAlias = dict[tuple[int, tuple[int, int]], Patch]
 
 
 def run_task(task: Task, folder: Path) -> None:
-    """Compute the tile of a task and write it into the store of an output folder."""
+    """Compute the tile of a task, or those of a group, and write each into the store of an output folder."""
     folder = Path(folder)
-    work = TileWork(task.payload, read_setup(folder), TileStore(folder / STORE))
-    kind = task.payload["pass"].split()[0]
-    with single_threaded_blas():  # sums in one order, whatever number of threads there is
-        does = {CORRECT: work.correct, BORDER: work.border, MEND: work.mend, SETTLE: work.settle, CUT: work.cut}
-        arrays = does[kind]()
-    TileStore(folder / STORE).put(task.key, arrays, {"pass": task.payload["pass"]})
+    setup, store = read_setup(folder), TileStore(folder / STORE)
+    for tasks in batches_of(task):
+        works = [TileWork(one.payload, setup, store) for one in tasks]
+        with single_threaded_blas():  # sums in one order, whatever number of threads there is
+            found = levels_at_once(works) if len(works) > 1 else [arrays_of(works[0])]
+        for one, arrays in zip(tasks, found, strict=True):
+            store.put(one.key, arrays, {"pass": one.payload["pass"]})
+
+
+def arrays_of(work: TileWork) -> dict[str, NDArray[Any]]:
+    """Return what is written for one tile."""
+    does = {CORRECT: work.correct, BORDER: work.border, MEND: work.mend, SETTLE: work.settle, CUT: work.cut}
+    return does[work.payload["pass"].split()[0]]()
+
+
+def levels_at_once(works: Sequence[TileWork]) -> list[dict[str, NDArray[Any]]]:
+    """Return what `correct` or `border` of each tile returns, to the last bit, from one batch of all their fields."""
+    setup, plan, device = works[0].setup, works[0]._plan, works[0].payload["device"]
+    fields = together([tile_problem(work._geometry, work._box, setup, device) for work in works])
+    if works[0].payload["pass"] == CORRECT:
+        levels = corrected_levels(fields, setup)
+    else:
+        levels = improved_level(np.stack([w._blend(plan.halo_nm) for w in works]), fields, setup, plan, device)
+    return [{"level": kept_part(level, plan, setup.pixel_nm)} for level in levels]
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +126,7 @@ class TileWork:
         return _mended_of(self.store.get(self.payload["inputs"][f"{MENDED} 0 0"]).arrays)
 
     def _taken(self, which: str, around_nm: float) -> Taken:
-        """Return the patches of this tile and of its neighbours that reach so near to the core, by turn and offset."""
+        """Return the patches of this tile and its neighbours that reach so near to the core, in order and by offset."""
         found = {}
         dbu, (width, height) = self.setup.recipe.output.dbu_nm, self._plan.core_nm
         low, high = -around_nm, (width + around_nm, height + around_nm)
@@ -116,7 +138,7 @@ class TileWork:
                 by = dx * round(width / dbu), dy * round(height / dbu)
                 turn = turn_beside(self.payload["turn"], (dx, dy))
                 own = _mended_of(self.store.get(key).arrays)
-                found[turn, (dx, dy)] = own.patch.shifted(by).near(seen)
+                found[turn if which == MENDED else -turn, (dx, dy)] = own.patch.shifted(by).near(seen)
         return found
 
     def _blend(self, margin_nm: float) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ lie.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from litho.backend import Array, to_device, to_host
+from litho.backend import Array, array_module, to_device, to_host
 from litho.chip.keys import TileGeometry
 from litho.chip.tile_setup import TileSetup
 from litho.chip.tiles import Tile, TilePlan
@@ -45,7 +46,7 @@ def is_empty(geometry: TileGeometry, plan: TilePlan, reach_nm: float) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class TileProblem:
-    """The arrays of one field, on the grid of levels: (1, ny, nx) each.
+    """The arrays of one field, or of several as a batch, on the grid of levels: (fields, ny, nx) each.
 
     Parameters
     ----------
@@ -99,16 +100,32 @@ def one_clip_job(geometry: TileGeometry, setup: TileSetup) -> Job:
     )
 
 
+def together(problems: Sequence[TileProblem]) -> TileProblem:
+    """Return one batch of the fields of several problems."""
+    first, free = problems[0], None
+    xp = array_module(first.target)
+    if any(problem.free is not None for problem in problems):
+        free = xp.concat([xp.ones_like(p.target) if p.free is None else p.free for p in problems])
+    probes = None if first.probes is None else xp.concat([p.probes for p in problems])
+    return TileProblem(first.grid, xp.concat([p.target for p in problems]), probes, free)
+
+
 def corrected_level(geometry: TileGeometry, box_nm: Box, setup: TileSetup, device: str = "cpu") -> NDArray[np.float32]:
-    """Return the level of a field that was optimised for itself, (ny, nx): the mask is where it is positive."""
-    problem, settings = tile_problem(geometry, box_nm, setup, device), setup.inverse
+    """Return the level of a field that is optimised for itself, (ny, nx): the mask is where it is positive."""
+    levels = corrected_levels(tile_problem(geometry, box_nm, setup, device), setup)
+    return levels.reshape(levels.shape[1:])
+
+
+def corrected_levels(problem: TileProblem, setup: TileSetup) -> NDArray[np.float32]:
+    """Return the levels of fields that are optimised at once, each for itself, (fields, ny, nx)."""
+    settings = setup.inverse
     given = problem.target, problem.grid, setup.process, setup.kernels
     if isinstance(settings, LevelSetSettings):
         result = level_set_ilt(*given, settings, mask=setup.mask, probes=problem.probes, free=problem.free)
     else:
         result = ilt(*given, settings, mask=setup.mask, probes=problem.probes, free=problem.free)
-    level: NDArray[np.float32] = np.ascontiguousarray(to_host(result.level)[0], dtype=np.float32)
-    return level
+    levels: NDArray[np.float32] = np.ascontiguousarray(to_host(result.level), dtype=np.float32)
+    return levels
 
 
 def kept_part(level: NDArray[Any], plan: TilePlan, pixel_nm: float) -> NDArray[Any]:

@@ -87,7 +87,7 @@ def run_verification(
         )
         log.plan([PassSize(PASS, len(set(checks.keys.values())), len(checks.keys))])
         verify_windows(checks, job.out, executor, manifest, log)
-        result = _result(job, checks, manifest, log)
+        result = _result(job, checks, manifest)
         result = log.timed(result, time.monotonic() - begin, executor.workers, job.device)
         write_chip(result, job.out, job.plan.layer)
     return result
@@ -99,7 +99,7 @@ def mask_source(mask: str | os.PathLike[str], layer: str | None) -> LayoutWindow
     return LayoutWindows(mask, chosen)
 
 
-def _result(job: ChipJob, checks: VerifyPass, manifest: Manifest, log: RunLog) -> ChipResult:
+def _result(job: ChipJob, checks: VerifyPass, manifest: Manifest) -> ChipResult:
     sums = checks.gathered(TileStore(job.out / STORE))
     columns, rows = job.plan.tiles.counts
     numbers = sums.numbers(np.full((rows, columns), math.nan), np.full((rows, columns), EMPTY, np.uint8))

@@ -90,14 +90,25 @@ def window_plan(tiles: TilePlan) -> TilePlan:
     return replace(tiles, origin_nm=(x - width / 2, y - height / 2), counts=(columns + 1, rows + 1))
 
 
-def seam_distance_nm(points_nm: Floats, tiles: TilePlan) -> Floats:
-    """Return how far points (n, 2) are from the nearest border of two tiles, infinite if there is none."""
+def seam_distance_nm(points_nm: Floats, tiles: TilePlan, moved: tuple[float, float] = (0.0, 0.0)) -> Floats:
+    """Return how far points (n, 2) are from the nearest border of two tiles, infinite if there is none.
+
+    Parameters
+    ----------
+    points_nm
+        (x, y)
+    tiles
+        where tiles lie
+    moved
+        lines that run so far beside the borders instead, as shares of a core from 0 up to 1 along x and y
+    """
     distance = np.full(len(points_nm), math.inf)
-    for axis in (0, 1):
+    for axis, share in enumerate(moved):
         origin, step, count = tiles.origin_nm[axis], tiles.core_nm[axis], tiles.counts[axis]
-        if count > 1:
-            nearest = np.clip(np.rint((points_nm[:, axis] - origin) / step), 1, count - 1)
-            distance = np.minimum(distance, np.abs(points_nm[:, axis] - (origin + nearest * step)))
+        first = 0 if share > 0 else 1
+        if first < count:
+            nearest = np.clip(np.rint((points_nm[:, axis] - origin) / step - share), first, count - 1)
+            distance = np.minimum(distance, np.abs(points_nm[:, axis] - (origin + (nearest + share) * step)))
     return distance
 
 
