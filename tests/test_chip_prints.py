@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import gdstk
@@ -11,6 +12,7 @@ import pytest
 from test_job import TINY, box
 
 from litho.chip import print_pictures
+from litho.chip.chip_result import SET_ASIDE
 from litho.chip.chip_settings import ChipSettings
 from litho.chip.print_pictures import draw_print_window, print_map, print_window, shown_box
 from litho.chip.run import prepare_chip
@@ -133,6 +135,22 @@ def test_of_a_large_layout_the_place_with_the_largest_band_is_shown_and_nothing_
         assert print_window(passes, store, (x0, y0, x1, y1)).band
         assert set(read) == {passes.keys[column, 0]}
         read.clear()
+
+
+def test_tiles_that_were_set_aside_are_told_as_such_and_the_rest_is_drawn(
+    folder: Path, drawn: tuple[PrintPass, TileStore, PrintNumbers], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(print_pictures, "WHOLE_NM", 0.0)
+    passes, _, numbers = drawn
+    store = TileStore(shutil.copytree(folder / "out" / STORE, tmp_path / STORE))
+    for column, lost in ((0, 1), (1, 2)):
+        store.path(passes.keys[column, 0]).unlink()
+        _, found = write_prints(passes, store, tmp_path / "prints.oas")
+        assert np.count_nonzero(found.origin == SET_ASIDE) == lost == np.count_nonzero(np.isnan(found.band_um2))
+        told = found.figures(["a", "b", "c"])
+        assert told["pv_band_um2"] == (pytest.approx(numbers.band_um2[0, 1], abs=1e-6) if lost == 1 else None)
+        box_nm = print_pictures.write_print_pictures(passes, store, found, tmp_path)
+        assert bool(print_window(passes, store, box_nm).band) == (lost == 1)
 
 
 def test_the_pictures_show_maps_of_all_tiles_and_the_window(
