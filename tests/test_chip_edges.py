@@ -32,7 +32,7 @@ from litho.edge_masks import WHOLE_EDGES
 from litho.edge_moves import moved_outlines
 from litho.fragments import CutLines, fragmented, joined_fragments
 from litho.mask_rules import check_mask
-from litho.outlines import area_nm2, outlines, with_holes
+from litho.outlines import area_nm2, areas_nm2, outlines, with_holes
 from litho.polygons import Box, merge
 from litho.rule_check import rules_that_apply
 
@@ -304,10 +304,38 @@ def test_a_fragment_that_its_owner_does_not_know_is_an_error(setup: TileSetup) -
     target = target_fragments(geometry, setup, plan, setup.recipe.opc)
     alone = TileEdges(target, (), np.zeros(len(target)), owners(target.sites.points_nm, plan))
     own = alone.owned(plan)
-    assert np.array_equal(tile_edges(target, {(0, 0): own}, plan, 160.0, 45.0).moves_nm, np.zeros(len(target)))
+    assert np.array_equal(tile_edges(target, {(0, 0): own}, plan, 160.0, 45.0, 90.0).moves_nm, np.zeros(len(target)))
     fewer = replace(own, points_nm=own.points_nm[1:], normals=own.normals[1:], moves_nm=own.moves_nm[1:])
     with pytest.raises(ValueError, match="`target` must be cut alike by all tiles, but they differ at"):
-        tile_edges(target, {(0, 0): fewer}, plan, 160.0, 45.0)
+        tile_edges(target, {(0, 0): fewer}, plan, 160.0, 45.0, 90.0)
+
+
+def test_what_a_field_cuts_narrow_is_not_turned_inside_out(setup: TileSetup) -> None:
+    """The field shows 4 nm of a line, whose owner has moved its edges inwards by more."""
+    plan = plan_of(2, 1)
+    line = np.array([(CORE_NM + HALO_NM - 4, 40.0), (CORE_NM + HALO_NM + 66, 40.0)])
+    line = np.concatenate([line, line[::-1] + np.array([0.0, 300.0])])
+    seen = [tile_geometry([line, LINES[0]], tile.field_nm, 0.1) for tile in plan.tiles()]
+    here, there = (target_fragments(geometry, setup, plan, setup.recipe.opc) for geometry in seen)
+    inwards = TileEdges(there, (), np.full(len(there), -10.0), owners(there.sites.points_nm, plan)).owned(plan)
+    own = TileEdges(here, (), np.zeros(len(here)), owners(here.sites.points_nm, plan)).owned(plan)
+    least = []
+    for still_nm in (90.0, 0.0):
+        edges = tile_edges(here, {(0, 0): own, (1, 0): inwards}, plan, 160.0, 45.0, still_nm)
+        least.append(areas_nm2(moved_outlines(edges.fragments, edges.moves_nm)).min())
+    assert least[0] == pytest.approx(4 * 300) and least[1] < 0
+
+
+@pytest.mark.parametrize("steps", [2, 0])
+def test_a_tile_whose_core_holds_no_edge_has_nothing_to_say(steps: int, setup: TileSetup, tmp_path: Path) -> None:
+    opc = replace(setup.recipe.opc, area=replace(setup.recipe.opc.area, steps=steps))
+    other = replace(setup, recipe=setup.recipe.model_copy(update={"opc": opc}))
+    beside = [np.array([(CORE_NM + 20, 60.0), (CORE_NM + 90, 60.0), (CORE_NM + 90, 300.0), (CORE_NM + 20, 300.0)])]
+    chip = EdgeCorrection(plan_of(2, 1), Shapes(beside), other)
+    store = run(chip, tmp_path, does=run_edge_task)
+    found = owned_edges(store.get(newest(chip, chip.tiles.tile(0, 0))).arrays)
+    assert len(found.moves_nm) == 4 * len(found.bars)
+    assert area_nm2(whole_mask(chip, store)) > area_nm2(beside)
 
 
 def test_bars_of_different_owners_keep_their_distance_and_the_earlier_owner_stays() -> None:

@@ -88,6 +88,8 @@ class EdgeWork(TileWork):
         model, table = _imaging(self.setup)
         target = target_fragments(self._geometry, self.setup, self._plan, self._settings)
         still = replace(target, fixed=target.fixed | self._near_border(target.sites))
+        if still.fixed.all():
+            return self._edges().owned(self._plan).arrays()
         polygons = self._geometry.polygons_nm()
         settings, probes = self._settings, self._probes
         mask = corrected_mask(
@@ -103,6 +105,8 @@ class EdgeWork(TileWork):
     def border(self) -> dict[str, NDArray[Any]]:
         """Return the moves after a few more steps of the tile's own fragments, all others as their owners have them."""
         edges = self._edges()
+        if not edges.own.any():
+            return edges.owned(self._plan).arrays()
         # in an order that equal tiles share, wherever they lie: row by row
         edges = self._apart(edges, [3 * dy + dx for dx, dy in edges.bar_owner.tolist()])
         limits = edges.limits(self._settings)
@@ -130,8 +134,10 @@ class EdgeWork(TileWork):
     def _improved(self, edges: TileEdges, limits: tuple[Floats, Floats]) -> Floats:
         """Return better moves within limits, by the whole print if the recipe looks at it, else by sites."""
         model, steps = _imaging(self.setup)[0], self.setup.settings.border_steps
+        counted = edges.own & (np.arange(len(edges.moves_nm)) < len(edges.target))
         if self._settings.area.steps == 0:
-            counted = edges.own & (np.arange(len(edges.moves_nm)) < len(edges.target))
+            if not counted.any():
+                return edges.moves_nm
             settings = replace(self._settings.edges, steps=min(steps, self._settings.edges.steps))
             free = replace(edges.fragments, fixed=np.zeros(len(edges.fragments), bool))
             return correct_fragments(
@@ -149,6 +155,8 @@ class EdgeWork(TileWork):
         """Return how many of the tile's own sites have no printed edge in reach."""
         model, count = _imaging(self.setup)[0], len(edges.target)
         own, sites = edges.own[:count], edges.target.sites
+        if not own.any():
+            return 0
         images = edge_images(edges.moves_nm, moving_edges(edges.fragments), model)
         return lost_sites(TargetSites(sites.points_nm[own], sites.normals[own]), 0, images, model)
 
@@ -188,7 +196,9 @@ class EdgeWork(TileWork):
             if key not in (OUTSIDE, EMPTY, DRAWN):
                 taken[int(dx), int(dy)] = owned_edges(self.store.get(key).arrays)
         target = target_fragments(self._geometry, self.setup, self._plan, self._settings)
-        return tile_edges(target, taken, self._plan, self.setup.settings.context_nm, self._settings.fragments.run_nm)
+        run, limits = self._settings.fragments.run_nm, self._settings.limits
+        still = max(limits.inwards_nm, limits.outwards_nm) + run
+        return tile_edges(target, taken, self._plan, self.setup.settings.context_nm, run, still)
 
     def _apart(self, edges: TileEdges, order: list[int]) -> TileEdges:
         """Return edges without the bars that come too near to those of owners who come first."""

@@ -181,7 +181,12 @@ def owners(points_nm: Floats, plan: TilePlan) -> Numbers:
 
 
 def tile_edges(
-    target: Fragments, taken: Mapping[Offset, OwnedEdges], plan: TilePlan, agreed_nm: float, near_nm: float
+    target: Fragments,
+    taken: Mapping[Offset, OwnedEdges],
+    plan: TilePlan,
+    agreed_nm: float,
+    near_nm: float,
+    still_nm: float,
 ) -> TileEdges:
     """Return the edges of a field with the moves of their owners; who is not among these has moved nothing.
 
@@ -197,6 +202,8 @@ def tile_edges(
         so near to the core every fragment must be its owner's
     near_nm
         farther away a fragment moves like the owner's nearest one, if that is so near
+    still_nm
+        so near to the field's border nothing moves: what the field has cut narrow would be turned inside out
 
     Raises
     ------
@@ -222,7 +229,8 @@ def tile_edges(
     for offset, edges in seen.items():
         chosen = (of == offset).all(axis=1)
         moves[chosen] = _moves_of(found.fragments, chosen, agreed, edges, near_nm)
-    return replace(found, moves_nm=moves)
+    inner = ((points > still_nm) & (points < np.array(plan.field_nm) - still_nm)).all(axis=1)
+    return replace(found, moves_nm=np.where(inner, moves, 0.0))
 
 
 def _moves_of(fragments: Fragments, chosen: Bits, agreed: Bits, edges: OwnedEdges, near_nm: float) -> Floats:
