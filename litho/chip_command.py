@@ -22,6 +22,7 @@ from litho.backend import resolve_device
 from litho.cells import LayoutError
 from litho.chip import dask_start
 from litho.chip.chip_result import ChipResult, ChipVerification
+from litho.chip.chip_settings import METHODS
 from litho.chip.executors import Executor, serial
 from litho.chip.manifest import ForeignRun
 from litho.chip.plan import show_plan
@@ -68,6 +69,8 @@ class ChipRequest:
         measure this mask in place of a correction
     simulate
         take the layout for a mask, and write what it prints
+    method
+        "ilt" or "opc", in place of the recipe's `chip.method`
     """
 
     layout: Path
@@ -90,6 +93,7 @@ class ChipRequest:
     verify: Path | None = None
     mask_layer: str | None = None
     simulate: bool = False
+    method: str | None = None
 
     @property
     def device(self) -> str:
@@ -223,6 +227,13 @@ def check_options(request: ChipRequest) -> None:
         )
     if request.mask_layer is not None and request.verify is None:
         raise JobError(f"`mask-layer` must come with `verify`, but got {request.mask_layer!r} alone.")
+    if request.method is not None:
+        if request.method not in METHODS:
+            raise JobError(f"`method` must be one of {', '.join(METHODS)}, but got {request.method!r}.")
+        if request.verify is not None:
+            raise JobError(f"`method` must come without `verify`, which makes no mask, but got {request.method!r}.")
+        if request.method == "opc" and request.gpus is not None:
+            raise JobError(f"`gpus` must be left out with `method` 'opc', for cores, but got {request.gpus!r}.")
 
 
 def show_chip(result: ChipResult, console: Console | None = None) -> None:
@@ -284,6 +295,7 @@ def _prepared(request: ChipRequest) -> ChipJob:
         batch=request.batch,
         gpus=gpus,
         correct=request.verify is None and not request.simulate,
+        method=request.method,
     )
 
 

@@ -220,6 +220,9 @@ def chip(
     layer: LayerName = None,
     recipe: RecipeName = "chip",
     out: Annotated[Path, typer.Option("--out", help="Folder for results.")] = Path("out"),
+    method: Annotated[
+        str | None, typer.Option("--method", help="ilt, or opc: edges are moved; ilt if left out.")
+    ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", help="Processes of this machine; one per core if left out.")
     ] = None,
@@ -276,6 +279,7 @@ def chip(
         insecure=insecure,
         verify=verify,
         mask_layer=mask_layer,
+        method=method,
     )
     raise typer.Exit(run_chip(request))
 

@@ -95,6 +95,8 @@ def corrected_mask(
     probes: Floats | None = None,
     table: BiasTable | None = None,
     report: Report | None = None,
+    fragments: Fragments | None = None,
+    refuse: bool = True,
 ) -> EdgeMask:
     """Correct a target.
 
@@ -114,23 +116,30 @@ def corrected_mask(
         biases of the start; made by the model if not given
     report
         see `Report`
+    fragments
+        of the target, where they are to be others than `settings.fragments` make
+    refuse
+        whether a target is refused that breaks the mask's rules by itself, see `litho.move_limits`
 
     Raises
     ------
     ValueError
-        if the target breaks the mask's rules by itself, with the place
+        if `refuse` and the target breaks the mask's rules by itself, with the place
     """
-    return _Correction(list(polygons), model, target, settings, probes, report).run(table)
+    main = fragmented(polygons, settings.fragments, model.grid) if fragments is None else fragments
+    return _Correction(list(polygons), main, model, target, settings, probes, report, refuse).run(table)
 
 
 @dataclass(frozen=True, eq=False)
 class _Correction:
     polygons: list[Floats]
+    main: Fragments
     model: EdgeModel
     target: Floats
     settings: OpcSettings
     probes: Floats | None
     report: Report | None
+    refuse: bool
 
     def run(self, table: BiasTable | None) -> EdgeMask:
         work = self._on_edges(self._by_rules(table))
@@ -161,9 +170,8 @@ class _Correction:
         rules = self.settings.rules
         if table is None:
             table = bias_table(self.model, rules.widths_nm, rules.spaces_nm)
-        fragments = fragmented(self.polygons, self.settings.fragments, self.model.grid)
-        limits = move_limits(fragments, self.settings.limits)
-        return _Work(fragments, np.clip(rule_moves(fragments, self.polygons, table, rules), *limits), limits)
+        limits = move_limits(self.main, self.settings.limits, self.refuse)
+        return _Work(self.main, np.clip(rule_moves(self.main, self.polygons, table, rules), *limits), limits)
 
     def _on_edges(self, work: _Work) -> _Work:
         """Return moves of the target's fragments that bring the print's edges to their sites; bars stay."""
@@ -209,7 +217,7 @@ class _Correction:
 
     def _limited(self, work: _Work) -> _Work:
         """Return a correction with limits that count its bars."""
-        low, high = move_limits(work.fragments, self.settings.limits)
+        low, high = move_limits(work.fragments, self.settings.limits, self.refuse)
         first = len(work.fragments) - 4 * len(work.bars)
         high[first:] = np.minimum(high[first:], self.settings.srafs.rules.grow_nm)
         return replace(work, moves=np.clip(work.moves, low, high), limits=(low, high))
@@ -272,9 +280,8 @@ class _Correction:
             return replace(work, moves=np.clip(work.moves, low, high), limits=(low, high))
         moves = np.concatenate([work.moves[:first], work.moves[first:][~of_bar]])
         bars = tuple(bar for bar, prints in zip(work.bars, printing, strict=True) if not prints)
-        main = fragmented(self.polygons, self.settings.fragments, self.model.grid)
         kept_bars = [fragmented([bar], WHOLE_EDGES, self.model.grid) for bar in bars]
-        return self._limited(replace(work, fragments=joined_fragments([main, *kept_bars]), moves=moves, bars=bars))
+        return self._limited(replace(work, fragments=joined_fragments([self.main, *kept_bars]), moves=moves, bars=bars))
 
 
 WHOLE_EDGES = FragmentSettings(corner_nm=1.0, run_nm=1e6, single_nm=1e6, shortest_nm=1.0)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litho.cells import Floats
-from litho.edge_placement import TargetSites, on_border
+from litho.edge_placement import BORDER_NM, TargetSites, on_border
 from litho.grid import Grid
 from litho.outlines import outlines, tiled, united
 
@@ -61,6 +61,29 @@ class FragmentSettings:
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise ValueError(f"`{name}` must be a positive length, but got {value}.")
+
+
+@dataclass(frozen=True)
+class CutLines:
+    """Lines along the axes that cut long edges, so that windows which see different parts of an edge cut it alike.
+
+    Parameters
+    ----------
+    x_nm, y_nm
+        rising; edges nearer to the x axis are cut where they cross lines of constant x, others by those of constant y
+    longest_nm
+        edges up to this length are cut in equal parts, unless the field cuts them
+    """
+
+    x_nm: tuple[float, ...]
+    y_nm: tuple[float, ...]
+    longest_nm: float
+
+    def cell(self, points_nm: Floats) -> Numbers:
+        """Return between which lines points (n, 2) lie, (n, 2)."""
+        rounded = np.round(points_nm, 6)  # what is on a line stays on one side of it, whatever the window
+        sides = [np.searchsorted(at, rounded[:, axis], side="right") for axis, at in enumerate((self.x_nm, self.y_nm))]
+        return np.stack(sides, axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +147,10 @@ class Fragments:
 
 
 def fragmented(
-    polygons: Sequence[Floats], settings: FragmentSettings = FragmentSettings(), grid: Grid | None = None
+    polygons: Sequence[Floats],
+    settings: FragmentSettings = FragmentSettings(),
+    grid: Grid | None = None,
+    lines: CutLines | None = None,
 ) -> Fragments:
     """Cut the outlines of a target into fragments.
 
@@ -136,12 +162,14 @@ def fragmented(
         see `FragmentSettings`
     grid
         a periodic field: shapes that meet across its border are one, and edges on the border do not move
+    lines
+        of a field that is a window of a layout; needs `grid`
     """
     region = united(polygons) if grid is None else tiled(polygons, grid, 0.0)
     loops = outlines(region)
     if not loops:
         raise ValueError("`polygons` must hold at least one shape, but got none.")
-    return joined_fragments([_of_loop(loop, settings, grid) for loop in loops])
+    return joined_fragments([_of_loop(loop, settings, grid, lines) for loop in loops])
 
 
 def joined_fragments(parts: Sequence[Fragments]) -> Fragments:
@@ -160,26 +188,53 @@ def joined_fragments(parts: Sequence[Fragments]) -> Fragments:
     )
 
 
-def _of_loop(loop: Floats, settings: FragmentSettings, grid: Grid | None) -> Fragments:
+def _of_loop(loop: Floats, settings: FragmentSettings, grid: Grid | None, lines: CutLines | None = None) -> Fragments:
     """Return the fragments of one closed line."""
     turn = _turns(loop)
     first = int(np.argmax(np.abs(turn)))  # a loop starts at its sharpest vertex, so that no chain runs across its seam
+    if lines is not None:
+        first = _sharpest_vertex(loop, turn)
     loop, turn = np.roll(loop, -first, axis=0), np.roll(turn, -first)
     sharp = np.abs(turn) > math.radians(SHARP_DEG)
-    cuts = [_cuts(a, settings) for a in _edges(loop, turn, sharp)]
+    edges = _edges(loop, sharp)
+    cuts = [_cuts(a, settings) if lines is None else _cuts_at_lines(a, settings, grid, lines) for a in edges]
     following = np.roll(loop, -1, axis=0)
-    starts, ends, corner = [], [], []
-    for here, there, cut, is_sharp in zip(loop, following, cuts, sharp, strict=True):
+    starts, ends = [], []
+    for here, there, cut in zip(loop, following, cuts, strict=True):
         points = here + np.array(cut)[:, None] * ((there - here) / math.hypot(*(there - here)))
         points[0], points[-1] = here, there
         starts.append(points[:-1])
         ends.append(points[1:])
-        corner.append([is_sharp, *[False] * (len(cut) - 2)])
     pieces = np.concatenate(starts), np.concatenate(ends)
-    natural = np.concatenate([[True, *[False] * (len(cut) - 2)] for cut in cuts])
-    flags = np.concatenate(corner).astype(bool)
-    mover = _movers(pieces, natural & ~flags, settings)
-    return _described(pieces, flags, mover, loop, turn, settings, grid)
+    natural = np.zeros(len(pieces[0]), bool)
+    natural[np.cumsum([0, *(len(part) for part in starts[:-1])])] = True
+    turns = np.zeros(len(natural))
+    turns[natural] = np.where(sharp, turn, 0.0)
+    chained = natural & (turns == 0)
+    joins = None if lines is None else _joined_in_cells(pieces, chained, lines)
+    if joins is None:
+        return _described(pieces, _movers(pieces, chained, settings), turns, settings, grid)
+    first = int(np.argmin(joins))  # where a fragment begins
+    pieces = np.roll(pieces[0], -first, axis=0), np.roll(pieces[1], -first, axis=0)
+    turns, joins = np.roll(turns, -first), np.roll(joins, -first)
+    return _described(pieces, np.cumsum(~joins) - 1, turns, settings, grid)
+
+
+def _sharpest_vertex(loop: Floats, turn: Floats) -> int:
+    """Return the sharpest vertex of a loop; of several the one at the smallest coordinates."""
+    sharpest = np.round(np.abs(turn), 9)
+    among = np.flatnonzero(sharpest == sharpest.max())
+    return int(among[np.lexsort(np.round(loop[among], 6).T[::-1])[0]])
+
+
+def _joined_in_cells(pieces: tuple[Floats, Floats], chained: Bits, lines: CutLines) -> Bits | None:
+    """Return which pieces move with the one before: in a blunt vertex, and in one cell; None for the smallest loops.
+
+    What is joined depends on nothing farther away, unlike lengths that add up along a chain.
+    """
+    cell = lines.cell((pieces[0] + pieces[1]) / 2)
+    joins = chained & (cell == np.roll(cell, 1, axis=0)).all(axis=1)
+    return None if np.count_nonzero(~joins) < 3 else joins
 
 
 def _turns(loop: Floats) -> Floats:
@@ -189,16 +244,21 @@ def _turns(loop: Floats) -> Floats:
     return np.asarray(np.arctan2(into[:, 0] * out[:, 1] - into[:, 1] * out[:, 0], (into * out).sum(axis=1)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Edge:
-    length: float
+    start: Floats
+    end: Floats
     sharp: tuple[bool, bool]
 
+    @property
+    def length(self) -> float:
+        """In nm; rounding errors of where the edge lies are left out."""
+        return round(math.hypot(*(self.end - self.start)), 6)
 
-def _edges(loop: Floats, turn: Floats, sharp: Bits) -> list[_Edge]:
-    lengths = np.hypot(*(np.roll(loop, -1, axis=0) - loop).T)
-    ends = np.roll(sharp, -1)
-    return [_Edge(float(n), (bool(a), bool(b))) for n, a, b in zip(lengths, sharp, ends, strict=True)]
+
+def _edges(loop: Floats, sharp: Bits) -> list[_Edge]:
+    following, ends = np.roll(loop, -1, axis=0), np.roll(sharp, -1)
+    return [_Edge(a, b, (bool(c), bool(d))) for a, b, c, d in zip(loop, following, sharp, ends, strict=True)]
 
 
 def _cuts(edge: _Edge, settings: FragmentSettings) -> list[float]:
@@ -221,6 +281,29 @@ def _cuts(edge: _Edge, settings: FragmentSettings) -> list[float]:
     return [0.0, *inner.tolist(), edge.length]
 
 
+def _cuts_at_lines(edge: _Edge, settings: FragmentSettings, grid: Grid | None, lines: CutLines) -> list[float]:
+    """Return where an edge of a window is cut: beside its corners, and between them at lines if it is long."""
+    length = edge.length
+    seen = grid is None or not _reaches_border(edge, grid)
+    if length <= settings.single_nm or (seen and length <= lines.longest_nm):
+        return _cuts(edge, settings)
+    left, right = (settings.corner_nm if is_sharp else 0.0 for is_sharp in edge.sharp)
+    side = edge.end - edge.start
+    axis = int(abs(side[1]) > abs(side[0]))
+    at = (np.array((lines.x_nm, lines.y_nm)[axis]) - edge.start[axis]) / side[axis] * length
+    inner = np.sort(np.round(at, 6))
+    low, high = left + settings.shortest_nm, length - right - settings.shortest_nm
+    inner = inner[(inner >= low) & (inner <= high)]
+    before, behind = [left] * (0 < left < length), [length - right] * (0 < right < length - left)
+    return [0.0, *before, *inner.tolist(), *behind, length]
+
+
+def _reaches_border(edge: _Edge, grid: Grid) -> bool:
+    x0, y0, x1, y1 = grid.bounds_nm
+    points = np.stack([edge.start, edge.end])
+    return bool((np.abs(points - (x0, y0)) < BORDER_NM).any() or (np.abs(points - (x1, y1)) < BORDER_NM).any())
+
+
 def _movers(pieces: tuple[Floats, Floats], chained: Bits, settings: FragmentSettings) -> Numbers:
     """Return which fragment each piece belongs to: pieces that meet in a blunt vertex join up to the run's length."""
     lengths = np.hypot(*(pieces[1] - pieces[0]).T)
@@ -235,21 +318,13 @@ def _movers(pieces: tuple[Floats, Floats], chained: Bits, settings: FragmentSett
 
 
 def _described(
-    pieces: tuple[Floats, Floats],
-    corner: Bits,
-    mover: Numbers,
-    loop: Floats,
-    turn: Floats,
-    settings: FragmentSettings,
-    grid: Grid | None,
+    pieces: tuple[Floats, Floats], mover: Numbers, turns: Floats, settings: FragmentSettings, grid: Grid | None
 ) -> Fragments:
-    """Return fragments with their kinds and sites."""
+    """Return fragments with their kinds and sites; `turns` at the starts of pieces, 0 where no corner is."""
     starts, ends = pieces
     count = int(mover[-1]) + 1
     first = np.searchsorted(mover, np.arange(count))
     last = np.searchsorted(mover, np.arange(count), side="right") - 1
-    turns = np.zeros(len(starts))
-    turns[corner] = turn[np.abs(turn) > math.radians(SHARP_DEG)]
     at_start, at_end = turns[first], np.roll(turns, -1)[last]
     kinds = np.full(count, RUN)
     kinds[(at_start < 0) | (at_end < 0)] = CONCAVE
@@ -260,7 +335,9 @@ def _described(
     fixed = np.zeros(count, bool)
     if grid is not None:
         fixed[mover[on_border(starts, ends, grid)]] = True
-    return Fragments(starts, ends, mover, (len(starts),), corner, kinds, fixed, _sites(pieces, mover, at_start, at_end))
+    return Fragments(
+        starts, ends, mover, (len(starts),), turns != 0, kinds, fixed, _sites(pieces, mover, at_start, at_end)
+    )
 
 
 def _sites(pieces: tuple[Floats, Floats], mover: Numbers, at_start: Floats, at_end: Floats) -> TargetSites:

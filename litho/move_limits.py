@@ -70,7 +70,7 @@ class MoveRules:
             raise ValueError(f"`least_jog_nm` must be at least 0, but got {self.least_jog_nm}.")
 
 
-def move_limits(fragments: Fragments, rules: MoveRules = MoveRules()) -> tuple[Floats, Floats]:
+def move_limits(fragments: Fragments, rules: MoveRules = MoveRules(), refuse: bool = True) -> tuple[Floats, Floats]:
     """Return the smallest and the largest move of each fragment, (m,) each.
 
     Parameters
@@ -79,16 +79,18 @@ def move_limits(fragments: Fragments, rules: MoveRules = MoveRules()) -> tuple[F
         of the target, and of assist features if there are any
     rules
         see `MoveRules`
+    refuse
+        whether what breaks a rule by itself is refused; if not, its edges keep from where it would be broken further
 
     Raises
     ------
     ValueError
-        where what they are fragments of itself breaks a rule, with the place
+        if `refuse`, where what they are fragments of itself breaks a rule, with the place
     """
     widths, spaces = _rooms(fragments, rules)
     for name, rooms, least in (("width", widths, rules.min_width_nm), ("space", spaces, rules.min_space_nm)):
         worst = int(np.argmin(rooms))
-        if rooms[worst] < least - SLACK_NM:
+        if refuse and rooms[worst] < least - SLACK_NM:
             x, y = fragments.sites.points_nm[worst]
             raise ValueError(
                 f"`polygons` must keep a {name} of {least:g} nm, but it is {rooms[worst]:g} nm at ({x:g}, {y:g}) nm."

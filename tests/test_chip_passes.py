@@ -79,9 +79,12 @@ def plan_of(polygons: Sequence[Floats]) -> TilePlan:
 
 
 Order = Callable[[list[Task]], None]
+Work = Callable[[Task, Path], None]
 
 
-def run(chip: ChipCorrection, folder: Path, order: Order = list.reverse, fails: str = "") -> TileStore:
+def run(
+    chip: ChipCorrection, folder: Path, order: Order = list.reverse, fails: str = "", does: Work = run_task
+) -> TileStore:
     """Do all tasks of all passes in an order; tasks of a name fail."""
     write_setup(folder, chip.setup)
     read_setup.cache_clear()
@@ -92,7 +95,7 @@ def run(chip: ChipCorrection, folder: Path, order: Order = list.reverse, fails: 
             if task.name == fails:
                 chip.set_aside(task.key)
             else:
-                run_task(task, folder)
+                does(task, folder)
     return TileStore(folder / STORE)
 
 

@@ -48,6 +48,15 @@ def test_a_target_that_breaks_the_rules_is_refused_with_the_place(polygons: list
     assert what in str(refusal.value) and place in str(refusal.value)
 
 
+def test_a_target_that_breaks_the_rules_may_be_moved_where_that_breaks_none_further() -> None:
+    fragments = fragmented([box(0, 0, 12, 300), box(27, 0, 200, 300)])
+    low, high = move_limits(fragments, RULES, refuse=False)
+    x, y = fragments.sites.points_nm.T
+    facing, narrow = ((x == 12) | (x == 27)) & (y > 30) & (y < 270), x <= 12
+    assert np.all(high[facing] == 0) and np.all(low[narrow & (y > 30) & (y < 270)] == 0)
+    assert np.all(high[x == 0] == RULES.outwards_nm) and low[x == 200].min() == -RULES.inwards_nm
+
+
 def test_corners_that_come_near_each_other_are_moved_back() -> None:
     pair = [box(0, 0, 200, 200), box(230, 230, 430, 430)]
     fragments = fragmented(pair)

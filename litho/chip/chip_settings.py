@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+METHODS = ("ilt", "opc")
+"""Inverse lithography by the recipe's `method`, or moved edges by its table `opc`."""
+
 
 @dataclass(frozen=True)
 class ChipSettings:
@@ -30,6 +33,8 @@ class ChipSettings:
         how far around its core a tile sees the mask when rules are mended
     reuse_mirrored
         whether tiles that are mirror images of each other, or quarter turns, are optimised once where light allows it
+    method
+        "ilt", or "opc": edges are moved
     """
 
     field_nm: float = 3072.0
@@ -41,8 +46,11 @@ class ChipSettings:
     border_steps: int = 5
     context_nm: float = 240.0
     reuse_mirrored: bool = True
+    method: str = "ilt"
 
     def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError(f"`method` must be one of {', '.join(METHODS)}, but got {self.method!r}.")
         for name in ("field_nm", "overlap_nm", "context_nm"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):

@@ -30,6 +30,7 @@ from litho.chip.executors import Task
 from litho.chip.keys import TileGeometry, code_version, content_digest, tile_key
 from litho.chip.mask_loops import as_floats, cut_at, unpacked_loops, whole_loops
 from litho.chip.orientation import Offset, Orientation, TurnedResult, alike_all_ways, names_after, oriented
+from litho.chip.seam_steps import Sides, largest_step_nm
 from litho.chip.store import TileStore
 from litho.chip.symmetry import IDENTITY, Symmetry
 from litho.chip.tile_finish import turn_of
@@ -85,9 +86,15 @@ class ChipCorrection:
     _orientations: dict[str, dict[Place, Orientation]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if self.tiles.field_nm != self.setup.field_nm:
+            raise ValueError(
+                f"`setup` must have kernels of the field {self.tiles.field_nm} nm, not {self.setup.field_nm}."
+            )
+        self._check_lengths()
+
+    def _check_lengths(self) -> None:
+        """Refuse a plan whose tiles do not know enough of each other."""
         plan, context = self.tiles, self.setup.settings.context_nm
-        if plan.field_nm != self.setup.field_nm:
-            raise ValueError(f"`setup` must have kernels of the field {plan.field_nm} nm, not {self.setup.field_nm}.")
         most = min(plan.core_nm) - plan.overlap_nm - 2 * self.setup.pixel_nm
         if not max(plan.halo_nm, context) <= most:
             raise ValueError(
@@ -108,14 +115,9 @@ class ChipCorrection:
             before = self.passes[: self.passes.index(doing)]
             for name in before:
                 self.keys(name)
-            kind = doing.split()[0]
-            places = [p for p in self._digests if self._state(p) == ""]
-            if kind in (MEND, SETTLE):
-                places = [p for p in places if turn_of(self._tile(p)) == self._turn(doing)]
-            kept = [p for p in places if kind not in (SETTLE, CUT) or self._mended(p) != DRAWN]
-            if kind in (CORRECT, BORDER):
-                self._orientations[doing] = self._oriented(doing, kept)
-            self._keys[doing] = {place: self._key(doing, place) for place in kept}
+            if doing.split()[0] in (CORRECT, BORDER):
+                self._orientations[doing] = self._oriented(doing, self._computed(doing))
+            self._keys[doing] = {place: self._key(doing, place) for place in self._computed(doing)}
         return self._keys[doing]
 
     def tasks(self, doing: str) -> Iterator[Task]:
@@ -160,6 +162,10 @@ class ChipCorrection:
         loops = whole_loops(self.target.geometry(tile.core_nm).outlines_nm(), dbu)
         return as_floats(cut_at(loops, (0, 0, round(width / dbu), round(height / dbu))), dbu)
 
+    def largest_step_nm(self, store: TileStore, sides: Mapping[Place, Sides]) -> float | None:
+        """Return the largest step of an outline where two tiles meet; `sides` of all tiles with polygons."""
+        return largest_step_nm(sides, self.tiles.counts)
+
     def final_key(self, tile: Tile) -> str | None:
         """Return the key of the file with a tile's polygons; None where the mask is the target as drawn, or empty."""
         key = self.keys(CUT).get((tile.column, tile.row))
@@ -187,6 +193,14 @@ class ChipCorrection:
     @cached_property
     def _optics(self) -> str:
         return content_digest(self.setup.kernels)
+
+    def _computed(self, doing: str) -> list[Place]:
+        """Return the tiles that a pass computes."""
+        kind = doing.split()[0]
+        places = [p for p in self._digests if self._state(p) == ""]
+        if kind in (MEND, SETTLE):
+            places = [p for p in places if turn_of(self._tile(p)) == self._turn(doing)]
+        return [p for p in places if kind not in (SETTLE, CUT) or self._mended(p) != DRAWN]
 
     def _geometry(self, tile: Tile) -> TileGeometry:
         return self.target.geometry(tile.field_nm)

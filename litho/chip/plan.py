@@ -20,11 +20,12 @@ from rich.table import Table
 
 from litho.cells import Layer
 from litho.chip.chip_settings import ChipSettings
+from litho.chip.edge_plan import SECONDS_PER_AREA_STEP, SECONDS_PER_CHECK, check_edge_lengths, edge_bytes, edge_work
 from litho.chip.progress import duration
 from litho.chip.symmetry import IDENTITY
 from litho.chip.tile_choice import FIXED_BYTES, array_tiles, choose_tiles, field_bytes, largest_field_nm, machine_bytes
 from litho.chip.tile_kinds import distinct_fields, fields_seen
-from litho.chip.tile_setup import halo_of
+from litho.chip.tile_setup import coarsest_pixel_nm, halo_of
 from litho.chip.tile_symmetries import planned_symmetries
 from litho.chip.tiles import TilePlan
 from litho.chip.windows import LayoutWindows
@@ -159,7 +160,7 @@ def work_per_um2(recipe: Recipe) -> float:
     return sum(steps * (mask**-2 + printed**-2) for steps, mask, printed in pixels)
 
 
-def check_recipe(recipe: Recipe, correct: bool = True) -> None:
+def check_recipe(recipe: Recipe, correct: bool = True, method: str = "ilt") -> None:
     """Refuse a recipe by which tiles cannot be imaged, or corrected.
 
     Raises
@@ -171,7 +172,7 @@ def check_recipe(recipe: Recipe, correct: bool = True) -> None:
             "`recipe` must have its own optics for a chip, but it takes kernels from a file: these are for one field, "
             "and a tile's is another."
         )
-    if not correct:
+    if not correct or method == "opc":
         return
     if recipe.method == "spline":
         raise JobError(f"`method` must be 'pixel' or 'level-set' for a chip, but got {recipe.method!r}.")
@@ -198,13 +199,19 @@ def estimated(
     field_um2, core_um2 = width * height / 1e6, plan.core_nm[0] * plan.core_nm[1] / 1e6
     counts, apart = ([plan.count] * (1 + settings.border_passes), plan.count) if distinct is None else distinct
     total = apart * SECONDS_TO_IMAGE_UM2 * field_um2
-    if correct:
+    if correct and settings.method == "opc":
+        work = edge_work(recipe.opc)
+        per_border = settings.border_steps * SECONDS_PER_AREA_STEP + SECONDS_PER_CHECK
+        each = [work, *[per_border] * settings.border_passes]
+        total += sum(n * seconds * field_um2 for n, seconds in zip(counts, each, strict=True))
+    elif correct:
         each = [work_per_um2(recipe), *[settings.border_steps * last_step_work(recipe)] * settings.border_passes]
         total += sum(n * SECONDS_PER_WORK * work * field_um2 for n, work in zip(counts, each, strict=True))
         total += apart * SECONDS_PER_CORE_UM2 * core_um2
     rate = total / (plan.count * core_um2)
     basis = f"an estimate, from {rate:.2g} s a µm² on one core of a Xeon, not measured here"
-    return Estimate(total, workers, field_bytes(recipe, width, height), basis)
+    held = edge_bytes if correct and settings.method == "opc" else field_bytes
+    return Estimate(total, workers, held(recipe, width, height), basis)
 
 
 def last_step_work(recipe: Recipe) -> float:
@@ -245,8 +252,10 @@ def plan_chip(
         where the recipe does not fit, in one sentence
     """
     settings = ChipSettings() if settings is None else settings
-    check_recipe(recipe, correct)
+    check_recipe(recipe, correct, settings.method)
     halo = halo_of(recipe, settings)
+    if correct and settings.method == "opc":
+        check_edge_lengths(recipe, settings, halo, coarsest_pixel_nm(recipe))
     largest = largest_field_nm(recipe, machine_bytes())
     fitting = array_tiles(source, recipe, settings, halo, largest)
     tiles = choose_tiles(source.bounds_nm, recipe, settings, halo, largest) if fitting is None else fitting

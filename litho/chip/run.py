@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, Unpack, overload
@@ -22,6 +22,8 @@ from litho.chip.chip_outputs import MASK_FILE, write_chip
 from litho.chip.chip_result import ChipResult
 from litho.chip.chip_settings import ChipSettings
 from litho.chip.dask_start import least_free_bytes, visible_gpus
+from litho.chip.edge_passes import EdgeCorrection, run_edge_task
+from litho.chip.edge_plan import edge_choice
 from litho.chip.executors import Executor, Task, Work, serial
 from litho.chip.layout_part import LayoutPart
 from litho.chip.manifest import Manifest, compute
@@ -46,6 +48,9 @@ from litho.polygons import Box
 
 PASS_WEIGHTS = {"correct": 1.0, "border": 0.4, "mend": 1.5, "settle": 0.5, "cut": 0.15, PASS: 0.5}
 """Time of a task of each kind of pass beside that of the first, until it is measured."""
+
+EDGE_PASS_WEIGHTS = {"correct": 1.0, "border": 0.1, "settle": 0.015, "cut": 0.005, PASS: 0.02}
+"""Likewise where edges are moved."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,11 @@ class ChipJob:
     settings: ChipSettings
     out: Path
     device: str = "cpu"
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """Time of a task of each kind of pass beside that of the first."""
+        return EDGE_PASS_WEIGHTS if self.settings.method == "opc" else PASS_WEIGHTS
 
     def identity(self) -> dict[str, Any]:
         """Return what a run is of, as the manifest has it."""
@@ -123,6 +133,7 @@ def prepare_chip(
     correct: bool = True,
     batch: int | None = None,
     gpus: Sequence[str] | None = None,
+    method: str | None = None,
     **choice: Unpack[ChipChoice],
 ) -> ChipJob:
     """Read a layout and plan what will be done; nothing is written.
@@ -146,6 +157,8 @@ def prepare_chip(
         `litho.flow.MEMORY_SHARE` of its free memory. It changes no result
     gpus
         whose memory that is; those of this machine if not given
+    method
+        "ilt" or "opc" in place of the one in the settings
     choice
         see `ChipChoice`
 
@@ -157,6 +170,10 @@ def prepare_chip(
     if batch is not None and batch < 1:
         raise ValueError(f"`batch` must be at least 1, but got {batch}.")
     settings, window_nm = choice.get("settings") or recipe.chip, choice.get("window_nm")
+    if method is not None:
+        settings = replace(settings, method=method)
+    if correct and settings.method == "opc":
+        recipe, settings = edge_choice(recipe, settings, device, batch)
     whole = LayoutWindows(layout, choice.get("layer"), choice.get("cell"), choice.get("repair", False))
     source: LayoutWindows = whole if window_nm is None else LayoutPart(whole, window_nm)
     with single_threaded_blas():
@@ -187,13 +204,14 @@ def correct_chip(
     batch: int | None = None,
     resume: bool = False,
     progress: ChipProgress | None = None,
+    method: str | None = None,
     **choice: Unpack[ChipChoice],
 ) -> ChipResult:
     """Correct a layer of a layout, tile by tile, and write everything about it into a folder.
 
     Parameters
     ----------
-    layout, recipe, out, device, batch
+    layout, recipe, out, device, batch, method
         see `prepare_chip`
     executor
         who computes; one tile after the other in this process if not given
@@ -212,7 +230,9 @@ def correct_chip(
         where the folder cannot be written in
     """
     executor = serial() if executor is None else executor
-    job = prepare_chip(layout, recipe, out, device=device, workers=executor.workers, batch=batch, **choice)
+    job = prepare_chip(
+        layout, recipe, out, device=device, workers=executor.workers, batch=batch, method=method, **choice
+    )
     return run_chip_job(job, executor, resume=resume, progress=progress)
 
 
@@ -225,12 +245,14 @@ def run_chip_job(
     with begun_run(job, executor, resume) as manifest:
         setup = setup_of(job, resume, correct=True)
         store = TileStore(job.out / STORE)
-        correction = ChipCorrection(job.plan.tiles, job.source, setup, job.device)
+        moves_edges = job.settings.method == "opc"
+        kind, does = (EdgeCorrection, run_edge_task) if moves_edges else (ChipCorrection, run_task)
+        correction = kind(job.plan.tiles, job.source, setup, job.device)
         log.plan(planned_passes(job, correction))
         for doing in correction.passes:
             keys = correction.keys(doing)
-            log.begin(_pass_size(doing, keys, PASS_WEIGHTS[doing.split()[0]]))
-            work = partial(run_task, folder=job.out)
+            log.begin(_pass_size(doing, keys, job.weights[doing.split()[0]]))
+            work: Work = partial(does, folder=job.out)
             tasks = MadeWhenAsked(len(set(keys.values())), partial(correction.tasks, doing))
             batch = batch_of(job, doing, keys.values(), executor, store)
             for outcome in compute(doing, work, tasks, executor, store, manifest, batch):
@@ -240,7 +262,7 @@ def run_chip_job(
         log.say("writing the mask")
         figures = write_mask(correction, store, job.out / MASK_FILE)
         checks = VerifyPass(job.plan.tiles, job.source, TiledMask(correction), setup)
-        verify_windows(checks, job.out, executor, manifest, log)
+        verify_windows(checks, job.out, executor, manifest, log, job.weights[PASS])
         log.say("drawing")
         result = chip_result(job.plan, correction, checks, store, manifest, log, figures)
         result = log.timed(result, time.monotonic() - begin, executor.workers, job.device)
@@ -296,9 +318,16 @@ class MadeWhenAsked(Sequence[Task]):
         return list(self._make())[index]
 
 
-def verify_windows(checks: VerifyPass, out: Path, executor: Executor, manifest: Manifest, log: RunLog) -> None:
+def verify_windows(
+    checks: VerifyPass,
+    out: Path,
+    executor: Executor,
+    manifest: Manifest,
+    log: RunLog,
+    weight: float = PASS_WEIGHTS[PASS],
+) -> None:
     """Measure every window of a mask that is not measured yet."""
-    log.begin(_pass_size(PASS, checks.keys, PASS_WEIGHTS[PASS]))
+    log.begin(_pass_size(PASS, checks.keys, weight))
     work: Work = partial(verify_task, folder=out)
     tasks = MadeWhenAsked(len(set(checks.keys.values())), checks.distinct)
     for outcome in compute(PASS, work, tasks, executor, TileStore(out / STORE), manifest):
@@ -312,7 +341,7 @@ def planned_passes(job: ChipJob, correction: ChipCorrection) -> Iterator[PassSiz
         kind = doing.split()[0]
         distinct = job.plan.distinct if kind in levels else job.plan.drawn_apart
         count, share = tiles if distinct is None else distinct, 4 if kind in ("mend", "settle") else 1
-        yield PassSize(doing, max(1, count // share), tiles, PASS_WEIGHTS[kind])
+        yield PassSize(doing, max(1, count // share), tiles, job.weights[kind])
 
 
 def _pass_size(doing: str, keys: dict[tuple[int, int], str], weight: float) -> PassSize:

@@ -33,7 +33,7 @@ def allowed_symmetries(setup: TileSetup) -> tuple[Symmetry, ...]:
     setup
         recipe, kernels and mask
     """
-    if not setup.settings.reuse_mirrored:
+    if not setup.settings.reuse_mirrored or setup.settings.method == "opc":  # fragments have no mirror images
         return (IDENTITY,)
     by_kernels = kernel_symmetries(_used_kernels(setup))
     if by_kernels == (IDENTITY,):

@@ -144,7 +144,7 @@ class TileWork:
             if kind == which and key not in (OUTSIDE, EMPTY, DRAWN):
                 dx, dy = map(int, numbers)
                 by = dx * round(width / dbu), dy * round(height / dbu)
-                turn = _turn_beside(self.payload["turn"], (dx, dy))
+                turn = turn_beside(self.payload["turn"], (dx, dy))
                 own = _mended_of(self.store.get(key).arrays)
                 found[turn if which == MENDED else -turn, (dx, dy)] = own.patch.shifted(by).near(seen)
         return found
@@ -207,7 +207,7 @@ class TileWork:
         return TilePlan((0.0, 0.0, width, height), (width, height), halo, p["overlap_nm"], (0.0, 0.0), (1, 1))
 
 
-def _turn_beside(turn: int, offset: tuple[int, int]) -> int:
+def turn_beside(turn: int, offset: tuple[int, int]) -> int:
     """Return the turn of a neighbour."""
     return (turn % 2 + offset[0]) % 2 + 2 * ((turn // 2 + offset[1]) % 2)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from litho.cells import Floats
 from litho.chip.passes import ChipCorrection
-from litho.chip.seam_steps import Sides, largest_step_nm, sides_of
+from litho.chip.seam_steps import Sides, sides_of
 from litho.chip.store import TileStore
 from litho.chip.tile_cells import TileCell, write_cells
 from litho.outputs import MASK_LAYER
@@ -59,7 +59,7 @@ def write_mask(correction: ChipCorrection, store: TileStore, path: Path) -> dict
         "mask_polygons": count,
         "mask_cells": sum(bool(cell.polygons) for cell in cells),
         "mask_bytes": path.stat().st_size,
-        "largest_contour_step_nm": largest_step_nm(sides, plan.counts),
+        "largest_contour_step_nm": correction.largest_step_nm(store, sides),
     }
 
 
