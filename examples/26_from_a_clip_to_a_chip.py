@@ -23,10 +23,11 @@ from matplotlib.path import Path as Outline
 from litho.chip.ambit import energy_beyond, largest_change
 from litho.chip.array_pitch import array_plan
 from litho.chip.blend import BlendShape, blended, weights
+from litho.chip.chip_job import prepare_chip
 from litho.chip.chip_settings import ChipSettings
 from litho.chip.executors import serial
 from litho.chip.passes import ChipCorrection
-from litho.chip.run import prepare_chip, run_chip_job
+from litho.chip.run import run_chip_job
 from litho.chip.store import TileStore
 from litho.chip.tile_kinds import distinct_tiles
 from litho.chip.tile_setup import field_kernels, read_setup

@@ -6,29 +6,27 @@ were set aside; 130 stopped by Ctrl-C: what is finished is kept, `--resume` goes
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from litho.backend import resolve_device
 from litho.cells import LayoutError
 from litho.chip import dask_start
-from litho.chip.chip_result import ChipResult, ChipVerification
+from litho.chip.chip_job import ChipJob, prepare_chip
 from litho.chip.chip_settings import METHODS
+from litho.chip.chip_terminal import show_chip, show_plan, show_prints
 from litho.chip.executors import Executor, serial
 from litho.chip.manifest import ForeignRun
-from litho.chip.plan import show_plan
 from litho.chip.processes import WorkersDoNotStart, local_processes
-from litho.chip.progress import ChipProgress, PassSize, duration
-from litho.chip.run import ChipJob, prepare_chip, run_chip_job
+from litho.chip.progress import ChipProgress, PassSize
+from litho.chip.run import run_chip_job
 from litho.chip.tile_choice import workers_that_fit
 from litho.chip.whole_prints import run_simulation
 from litho.chip.whole_run import mask_source, run_verification
@@ -189,18 +187,6 @@ def _of_request(
     return ChipRequest(layout, layer, request.recipe, request.out, **given)
 
 
-def show_prints(told: Mapping[str, Any], console: Console | None = None) -> None:
-    """Print what a mask prints at every corner."""
-    console = Console(highlight=False) if console is None else console
-    for label, area in told["printed_um2"].items():
-        console.print(f"{escape(label)}: {area:,.6g} µm² printed")
-    if told["pv_band_um2"] is not None:
-        console.print(f"PV band: {told['pv_band_um2']:,.6g} µm²")
-    console.print(f"{duration(float(told['seconds']))} with {told['workers']} workers.")
-    for failure in told["set_aside"]:
-        console.print(f"[yellow]set aside: {escape(failure)}[/]", soft_wrap=True)
-
-
 def check_options(request: ChipRequest) -> None:
     """Refuse options that contradict each other.
 
@@ -236,45 +222,11 @@ def check_options(request: ChipRequest) -> None:
             raise JobError(f"`gpus` must be left out with `method` 'opc', for cores, but got {request.gpus!r}.")
 
 
-def show_chip(result: ChipResult, console: Console | None = None) -> None:
-    """Print what a run comes to."""
-    console = Console(highlight=False) if console is None else console
-    found = result.verification
-    if found is not None:
-        console.print(_placement_table(found))
-        rules = "kept" if not found.violations else f"broken at {len(found.violations):,} places"
-        spots = ", ".join(f"{kind} {count:,}" for kind, count in found.hotspot_counts().items()) or "none"
-        console.print(f"Mask rules: {rules}. Hot spots: {spots}.", soft_wrap=True)
-    if result.contour_step_nm is not None:
-        console.print(f"Largest step of an outline where two tiles meet: {result.contour_step_nm:.3g} nm.")
-    if "seconds" in result.info:
-        speed = f"{duration(float(result.info['seconds']))}, {result.info['um2_per_s']:g} µm²/s"
-        console.print(f"{speed} with {result.info['workers']} workers.", soft_wrap=True)
-    for tile in result.set_aside:
-        told = f"{tile.name} at ({tile.x_nm:.0f}, {tile.y_nm:.0f}) nm is set aside in {tile.doing}: {tile.error}"
-        console.print(f"[yellow]{escape(told)}[/]", soft_wrap=True)
-
-
 def _show_files(folder: Path) -> None:
     """Print what was written."""
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     console = Console(highlight=False)
     console.print(f"[bold]{escape(str(folder))}[/]\n  " + "  ".join(map(escape, names)))
-
-
-def _placement_table(found: ChipVerification) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("edge placement")
-    for name in ("sites", "beyond", "mean nm", "rms nm", "90 % nm", "99 % nm", "largest"):
-        table.add_column(name, justify="right")
-    places = (("interior", found.interior), ("along seams", found.seams), ("everywhere", found.everywhere))
-    for name, tally in places:
-        if not tally.sites:
-            continue
-        lengths = tally.mean_nm, tally.rms_nm, tally.quantile_nm(0.9), tally.quantile_nm(0.99)
-        shown = ["none" if value is None else f"{value:.2f}" for value in (*lengths, tally.largest_nm)]
-        table.add_row(name, f"{tally.sites:,}", f"{tally.beyond(found.limit_nm):,}", *shown)
-    return table
 
 
 def _prepared(request: ChipRequest) -> ChipJob:

@@ -16,18 +16,20 @@ import typer
 from chip_toys import bits, computations, draw, toy_tasks
 from rich.console import Console
 
+import litho.chip.chip_job
 import litho.chip.run
 import litho.chip.tile_tasks
 from litho.cells import Floats
 from litho.chip import dask_start
+from litho.chip.chip_job import prepare_chip
 from litho.chip.chip_settings import ChipSettings
+from litho.chip.chip_terminal import show_plan
 from litho.chip.executors import MEMBERS, Executor, Once, Outcome, Task, serial
 from litho.chip.keys import TileGeometry, tile_geometry
 from litho.chip.manifest import Manifest, compute
 from litho.chip.passes import ChipCorrection, run_task
-from litho.chip.plan import show_plan
 from litho.chip.processes import local_processes
-from litho.chip.run import correct_chip, prepare_chip
+from litho.chip.run import correct_chip
 from litho.chip.store import TileStore
 from litho.chip.task_groups import fair_size, run_in_groups
 from litho.chip.tile_choice import fields_that_fit
@@ -337,13 +339,13 @@ def test_on_gpus_the_batch_is_what_fits_into_half_of_the_least_free_memory(
         asked.append(list(gpus))
         return 6 * one + 1
 
-    monkeypatch.setattr(litho.chip.run, "least_free_bytes", least)
+    monkeypatch.setattr(litho.chip.chip_job, "least_free_bytes", least)
     job = prepare_chip(layout, recipe, tmp_path / "out", device="gpu", gpus=["0", "3"], settings=SETTINGS)
     assert job.plan.estimate.batch == 3 and asked == [["0", "3"]]
     assert fields_that_fit(one, one // 2) == 1  # it is tried, and told if it does not fit
     prepare_chip(layout, recipe, tmp_path / "out", device="gpu", batch=2, settings=SETTINGS)
     assert len(asked) == 1
-    monkeypatch.setattr(litho.chip.run, "visible_gpus", lambda: [])
+    monkeypatch.setattr(litho.chip.chip_job, "visible_gpus", lambda: [])
     with pytest.raises(ValueError, match="`batch` must be given for `device` 'gpu' where this machine has no GPU"):
         prepare_chip(layout, recipe, tmp_path / "out", device="gpu", settings=SETTINGS)
 
@@ -356,7 +358,7 @@ def test_the_command_plans_for_the_gpus_that_it_names_and_refuses_batches_of_wha
     of_layout = functools.partial(ChipRequest, layout, recipe=str(tmp_path / "tiny.toml"), out=tmp_path / "out")
     asked = list[Sequence[str]]()
     monkeypatch.setattr(dask_start, "visible_gpus", lambda: ["GPU-a", "GPU-b", "GPU-c"])
-    monkeypatch.setattr(litho.chip.run, "least_free_bytes", lambda gpus: asked.append(gpus) or 2**26)
+    monkeypatch.setattr(litho.chip.chip_job, "least_free_bytes", lambda gpus: asked.append(gpus) or 2**26)
     assert run_chip(of_layout(gpus="all", dry_run=True)) == 0
     assert run_chip(of_layout(gpus="GPU-b", dry_run=True)) == 0
     assert asked == [["GPU-a", "GPU-b", "GPU-c"], ["GPU-b"]]

@@ -19,9 +19,10 @@ import litho.chip.chip_report
 import litho.chip.dask_start
 import litho.chip.run
 import litho.chip_command
+from litho.chip.chip_job import prepare_chip
 from litho.chip.executors import Task
 from litho.chip.passes import run_task
-from litho.chip.run import correct_chip, prepare_chip, run_chip_job
+from litho.chip.run import correct_chip, run_chip_job
 from litho.chip.whole_run import mask_source
 from litho.chip_command import (
     SET_ASIDE,

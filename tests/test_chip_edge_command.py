@@ -10,9 +10,10 @@ import pytest
 from test_chip_command import LIMITS, ONE_FOCUS, quick_pictures, refused, request_of
 from test_job import TINY, drawn
 
+from litho.chip.chip_job import prepare_chip
 from litho.chip.chip_settings import ChipSettings
 from litho.chip.edge_plan import EDGE_FIELD_NM, least_halo_nm
-from litho.chip.run import correct_chip, prepare_chip
+from litho.chip.run import correct_chip
 from litho.chip_command import run_chip
 from litho.config import load_recipe, read_recipe
 from litho.job import JobError

@@ -13,8 +13,9 @@ from rich.console import Console
 from test_job import TINY, drawn
 
 from litho.chip.chip_settings import ChipSettings
+from litho.chip.chip_terminal import show_plan
 from litho.chip.layout_part import LayoutPart
-from litho.chip.plan import plan_chip, show_plan, work_per_um2
+from litho.chip.plan import plan_chip, work_per_um2
 from litho.chip.progress import LEAST_TILES, ChipProgress, PassSize, Tally, duration, figures_text
 from litho.chip.tile_choice import MEMORY_SHARE, choose_tiles, field_bytes, largest_field_nm, workers_that_fit
 from litho.chip.tile_setup import coarsest_pixel_nm

@@ -12,10 +12,10 @@ import pytest
 from test_job import TINY, box
 
 from litho.chip import print_pictures
+from litho.chip.chip_job import prepare_chip
 from litho.chip.chip_result import SET_ASIDE
 from litho.chip.chip_settings import ChipSettings
 from litho.chip.print_pictures import draw_print_window, print_map, print_window, shown_box
-from litho.chip.run import prepare_chip
 from litho.chip.store import TileStore
 from litho.chip.tile_setup import field_kernels, read_setup, tile_setup
 from litho.chip.whole_prints import PrintNumbers, PrintPass, simulate_chip, write_prints

@@ -13,15 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from litho.cells import Layer
 from litho.chip.chip_settings import ChipSettings
 from litho.chip.edge_plan import SECONDS_PER_AREA_STEP, SECONDS_PER_CHECK, check_edge_lengths, edge_bytes, edge_work
-from litho.chip.progress import duration
 from litho.chip.symmetry import IDENTITY
 from litho.chip.tile_choice import FIXED_BYTES, array_tiles, choose_tiles, field_bytes, largest_field_nm, machine_bytes
 from litho.chip.tile_kinds import distinct_fields, fields_seen
@@ -284,38 +278,3 @@ def _counted(tiles: TilePlan, source: LayoutWindows, recipe: Recipe, settings: C
     alike = planned_symmetries(recipe, settings, tiles.core_nm[0] == tiles.core_nm[1])
     fields, passes = fields_seen(tiles, source, alike), 1 + settings.border_passes
     return distinct_fields(fields, passes, alike), distinct_fields(fields, passes, (IDENTITY,))[-1]
-
-
-def show_plan(plan: ChipPlan, console: Console | None = None) -> None:
-    """Print the plan as a table."""
-    console = Console(highlight=False) if console is None else console
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_header=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for name, text in plan_rows(plan):
-        table.add_row(name, escape(text))
-    console.print(table)
-
-
-def plan_rows(plan: ChipPlan) -> list[tuple[str, str]]:
-    """Return the lines of the table."""
-    tiles, estimate = plan.tiles, plan.estimate
-    x0, y0, x1, y1 = tiles.layout_box_nm
-    layers = [f"{a}/{b}: {n:,}" for (a, b), n in sorted(plan.counts.items())]
-    (columns, rows), (width, height) = tiles.counts, tiles.core_nm
-    distinct = "" if plan.distinct is None else f", {plan.distinct:,} of them different"
-    how = (
-        "about" if plan.distinct is not None else "less where tiles are equal, which was not looked for: at most about"
-    )
-    at_once = "" if estimate.batch == 1 else f", for up to {estimate.batch} fields at once"
-    found = [
-        ("layout", f"{plan.layout}, cell {plan.cell}, database unit {plan.dbu_nm:g} nm"),
-        ("shapes", ", ".join(layers[:12]) + (", ..." if len(layers) > 12 else "")),
-        ("layer", f"{plan.layer[0]}/{plan.layer[1]}, {(x1 - x0) / 1000:,.4g} x {(y1 - y0) / 1000:,.4g} µm"),
-        ("tiles", f"{columns} x {rows} = {tiles.count:,}{distinct}"),
-        ("core", f"{width:g} x {height:g} nm" + (", whole pitches of an array" if plan.repeats else "")),
-        ("halo", f"{tiles.halo_nm:g} nm, of which light reaches {plan.ambit_nm:.0f} nm"),
-        ("workers", f"{estimate.workers}, {estimate.bytes_per_worker / 2**30:.2f} GiB each{at_once}"),
-        ("time", f"{how} {duration(estimate.seconds)}; {estimate.basis}"),
-    ]
-    return found

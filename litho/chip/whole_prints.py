@@ -24,13 +24,14 @@ import tomli_w
 from numpy.typing import NDArray
 
 from litho.cells import Floats, Layer
+from litho.chip.chip_job import ChipChoice, ChipJob, prepare_chip, setup_of
 from litho.chip.chip_result import COMPUTED, EMPTY, SET_ASIDE
 from litho.chip.executors import Executor, Task, serial
 from litho.chip.keys import code_version, content_digest, tile_key
 from litho.chip.manifest import compute
 from litho.chip.mask_loops import as_floats, cut_at, packed_loops, unpacked_loops, whole_loops
 from litho.chip.progress import ChipProgress, PassSize
-from litho.chip.run import ChipChoice, ChipJob, MadeWhenAsked, begun_run, prepare_chip, setup_of
+from litho.chip.run import MadeWhenAsked, begun_run
 from litho.chip.run_figures import RunLog, layout_name
 from litho.chip.store import DamagedTile, TileStore
 from litho.chip.tile_cells import TileCell, write_cells
@@ -200,7 +201,7 @@ def simulate_chip(
     resume, progress
         see `litho.chip.run.correct_chip`
     choice
-        of the mask, see `litho.chip.run.ChipChoice`
+        of the mask, see `litho.chip.chip_job.ChipChoice`
 
     Returns
     -------

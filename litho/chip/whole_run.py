@@ -15,13 +15,14 @@ from typing import Unpack
 
 import numpy as np
 
+from litho.chip.chip_job import ChipChoice, ChipJob, prepare_chip, setup_of
 from litho.chip.chip_outputs import write_chip
 from litho.chip.chip_result import COMPUTED, EMPTY, ChipResult
 from litho.chip.executors import Executor, serial
 from litho.chip.layout_part import LayoutPart
 from litho.chip.manifest import Manifest
 from litho.chip.progress import ChipProgress, PassSize
-from litho.chip.run import ChipChoice, ChipJob, begun_run, prepare_chip, setup_of, verify_windows
+from litho.chip.run import begun_run, verify_windows
 from litho.chip.run_figures import RunLog, layout_name, unmeasured
 from litho.chip.store import TileStore
 from litho.chip.whole_verify import PASS, STORE, DrawnMask, VerifyPass
@@ -62,7 +63,7 @@ def verify_chip(
     resume, progress
         see `litho.chip.run.correct_chip`
     choice
-        of the target, see `litho.chip.run.ChipChoice`
+        of the target, see `litho.chip.chip_job.ChipChoice`
     """
     executor = serial() if executor is None else executor
     job = prepare_chip(layout, recipe, out, workers=executor.workers, correct=False, **choice)
