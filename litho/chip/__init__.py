@@ -16,8 +16,8 @@ cut
 verify
     windows moved by half a core, so that every seam lies inside one: `window_check`, `whole_verify`
 
-`chip_job` is the chip before it is computed, and `run` computes it. `tiles` says where tiles lie, `ambit` how wide a halo
-must be, `tile_setup` what all tiles share, `passes` which tasks there are and what each reads, `orientation` which of
-them are mirror images, and `tile_tasks` what a worker does with one; `edge_passes`, `edge_tasks` and `edge_tiles` are
-their twins where edges are moved. Results depend on neither the order of tiles nor the number of workers.
+`chip_job` is the chip before it is computed, and `run` computes it. `tiles` says where tiles lie, `ambit` how wide a
+halo must be, `tile_setup` what all tiles share, `passes` which tasks there are and what each reads, `orientation` which
+of them are mirror images, and `tile_tasks` what a worker does with one; `edge_passes`, `edge_tasks` and `edge_tiles`
+are their twins where edges are moved. Results depend on neither the order of tiles nor the number of workers.
 """

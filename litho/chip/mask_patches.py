@@ -70,8 +70,22 @@ def all_patched(loops: Sequence[Whole], patches: Sequence[Patch]) -> list[Whole]
 
 
 def _meet(first: Sequence[Whole], second: Sequence[Whole]) -> bool:
-    """Return whether boxes around outlines meet."""
-    return any(touches(p, (*q.min(axis=0).tolist(), *q.max(axis=0).tolist())) for p in first for q in second)
+    return bool(_boxes_meet(first, second).any())
+
+
+def _boxes_meet(first: Sequence[Whole], second: Sequence[Whole]) -> NDArray[np.bool_]:
+    """Return which boxes around outlines meet which others, (n, m)."""
+    a, b = _boxes(first)[:, None], _boxes(second)
+    return np.asarray(((a[..., :2] <= b[:, 2:]) & (a[..., 2:] >= b[:, :2])).all(axis=-1))
+
+
+def _boxes(loops: Sequence[Whole]) -> Whole:
+    """Return x0, y0, x1, y1 of each outline, (n, 4)."""
+    if not loops:
+        return np.empty((0, 4), np.int64)
+    points, starts = np.concatenate(loops), np.cumsum([0, *(len(loop) for loop in loops[:-1])])
+    low, high = np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)
+    return np.asarray(np.concatenate([low, high], axis=1), np.int64)
 
 
 def patched(loops: Sequence[Whole], patch: Patch) -> list[Whole]:
@@ -89,8 +103,7 @@ def patched(loops: Sequence[Whole], patch: Patch) -> list[Whole]:
 
 def _beside(loops: Sequence[Whole], region: Sequence[Whole]) -> tuple[list[Whole], list[Whole]]:
     """Return the outlines that boxes around a region's meet, and all others: none of these lies around one of those."""
-    boxes = [(*p.min(axis=0).tolist(), *p.max(axis=0).tolist()) for p in region]
-    meets = [any(touches(loop, box) for box in boxes) for loop in loops]
+    meets: list[bool] = _boxes_meet(loops, region).any(axis=1).tolist()
     near, far = ([p for p, met in zip(loops, meets, strict=True) if met is wanted] for wanted in (True, False))
     return near, far
 
