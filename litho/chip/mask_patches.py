@@ -103,8 +103,8 @@ def patched(loops: Sequence[Whole], patch: Patch) -> list[Whole]:
 
 def _beside(loops: Sequence[Whole], region: Sequence[Whole]) -> tuple[list[Whole], list[Whole]]:
     """Return the outlines that boxes around a region's meet, and all others: none of these lies around one of those."""
-    meets: list[bool] = _boxes_meet(loops, region).any(axis=1).tolist()
-    near, far = ([p for p, met in zip(loops, meets, strict=True) if met is wanted] for wanted in (True, False))
+    meets = np.any(_boxes_meet(loops, region), axis=1)
+    near, far = ([p for p, met in zip(loops, meets, strict=True) if met == wanted] for wanted in (True, False))
     return near, far
 
 
