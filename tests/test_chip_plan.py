@@ -12,12 +12,21 @@ import pytest
 from rich.console import Console
 from test_job import TINY, drawn
 
+from litho.chip.array_pitch import array_plan
 from litho.chip.chip_settings import ChipSettings
 from litho.chip.chip_terminal import show_plan
 from litho.chip.layout_part import LayoutPart
 from litho.chip.plan import plan_chip, work_per_um2
 from litho.chip.progress import LEAST_TILES, ChipProgress, PassSize, Tally, duration, figures_text
-from litho.chip.tile_choice import MEMORY_SHARE, choose_tiles, field_bytes, largest_field_nm, workers_that_fit
+from litho.chip.tile_choice import (
+    MEMORY_SHARE,
+    array_seconds,
+    array_tiles,
+    choose_tiles,
+    field_bytes,
+    largest_field_nm,
+    workers_that_fit,
+)
 from litho.chip.tile_setup import coarsest_pixel_nm
 from litho.chip.windows import LayoutWindows
 from litho.config import Recipe, load_recipe, read_recipe
@@ -28,6 +37,8 @@ from litho.raster import polygon_area_nm2
 from litho.recipe_tables import FieldTable
 
 SETTINGS = ChipSettings(field_nm=2048.0, halo_nm=256.0)
+BLOCK_NM = 960.0
+"""Pitch of the blocks of a memory array."""
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +143,27 @@ def test_an_array_gets_cores_of_whole_pitches_and_its_equal_tiles_are_counted_on
         plan.estimate.core_seconds
         < plan_chip(LayoutWindows(layout, "1/0"), recipe, settings, count_equal=False).estimate.core_seconds
     )
+
+
+def test_small_cores_pay_in_large_arrays_and_nowhere_else(recipe: Recipe, tmp_path: Path) -> None:
+    """What repeats is computed once whatever its size; what does not costs a halo for every core."""
+    settings = ChipSettings(field_nm=4096.0, halo_nm=480.0)
+    sides = {}
+    for bits in ((16, 16), (400, 300)):
+        write_memory_array(tmp_path / "memory.oas", bits)
+        source = LayoutWindows(tmp_path / "memory.oas")
+        plan = array_tiles(source, recipe, settings, 480.0)
+        assert plan is not None and plan.field_nm[0] <= 4096
+        every = [
+            array_plan(source, n * BLOCK_NM, 480.0, overlap_nm=96.0, margin_nm=256.0, unit_nm=8.0) for n in (1, 2, 3)
+        ]
+        costs = {p.core_nm: array_seconds(p, 1.0) for p in every if p is not None}
+        assert len(costs) == 3 and costs[plan.core_nm] == min(costs.values())
+        assert min(plan.core_nm) >= 480 + settings.overlap_nm + 16
+        sides[bits] = plan.core_nm
+    assert sides[16, 16] > (BLOCK_NM, BLOCK_NM) == sides[400, 300]
+    alone = [array_seconds(p, 0.0) for p in every if p is not None]  # if nothing repeated
+    assert alone == sorted(alone, reverse=True)
 
 
 def test_a_part_of_a_layout_ends_where_its_box_ends(layout: Path) -> None:

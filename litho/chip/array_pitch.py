@@ -112,7 +112,7 @@ def _span(
     low: float, high: float, pitch: float | None, corner: float, longest: float, unit: float
 ) -> tuple[float, float, int, bool]:
     """Return a core's length, where the first begins, how many there are, and whether they fit an array."""
-    common = None if pitch is None else _common(pitch, unit)
+    common = None if pitch is None else whole_step(pitch, unit)
     if common is None or common > longest + 1e-9:
         core, begin = fitted_core(high - low, longest, unit), math.floor(low / unit + 1e-9) * unit
         return core, begin, max(1, math.ceil((high - begin) / core - 1e-9)), False
@@ -135,7 +135,7 @@ def _in_the_middle(low: float, high: float, core: float, step: float, corner: fl
         count += 1
 
 
-def _common(pitch: float, unit: float) -> float:
+def whole_step(pitch: float, unit: float) -> float:
     """Return the smallest length that is a whole number of pitches and of units."""
     return math.lcm(round(pitch / _FINEST_NM), round(unit / _FINEST_NM)) * _FINEST_NM
 

@@ -33,9 +33,8 @@ def plan_rows(plan: ChipPlan) -> list[tuple[str, str]]:
     layers = [f"{a}/{b}: {n:,}" for (a, b), n in sorted(plan.counts.items())]
     (columns, rows), (width, height) = tiles.counts, tiles.core_nm
     distinct = "" if plan.distinct is None else f", {plan.distinct:,} of them different"
-    how = (
-        "about" if plan.distinct is not None else "less where tiles are equal, which was not looked for: at most about"
-    )
+    counted = plan.distinct is not None or plan.repeats
+    how = "about" if counted else "less where tiles are equal, which was not looked for: at most about"
     at_once = "" if estimate.batch == 1 else f", for up to {estimate.batch} fields at once"
     found = [
         ("layout", f"{plan.layout}, cell {plan.cell}, database unit {plan.dbu_nm:g} nm"),

@@ -14,10 +14,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from litho.cells import Layer
+from litho.chip.array_pitch import array_pitch
 from litho.chip.chip_settings import ChipSettings
 from litho.chip.edge_plan import SECONDS_PER_AREA_STEP, SECONDS_PER_CHECK, check_edge_lengths, edge_bytes, edge_work
 from litho.chip.symmetry import IDENTITY
-from litho.chip.tile_choice import FIXED_BYTES, array_tiles, choose_tiles, field_bytes, largest_field_nm, machine_bytes
+from litho.chip.tile_choice import (
+    FIXED_BYTES,
+    array_tiles,
+    choose_tiles,
+    field_bytes,
+    kinds_of_tiles,
+    largest_field_nm,
+    machine_bytes,
+)
 from litho.chip.tile_kinds import distinct_fields, fields_seen
 from litho.chip.tile_setup import coarsest_pixel_nm, halo_of
 from litho.chip.tile_symmetries import planned_symmetries
@@ -255,6 +264,10 @@ def plan_chip(
     tiles = choose_tiles(source.bounds_nm, recipe, settings, halo, largest) if fitting is None else fitting
     counted = count_equal and tiles.count <= MOST_COUNTED
     distinct = _counted(tiles, source, recipe, settings) if counted else None
+    guessed = distinct
+    if distinct is None and fitting is not None:
+        kinds = round(kinds_of_tiles(tiles, array_pitch(source, max(tiles.core_nm)).share))
+        guessed = (kinds,) * (1 + settings.border_passes), kinds
     layout = source.layout
     counts = {layer: layout.shape_count(layer) for layer in layout.layers}
     cell = layout.hierarchy.cells[layout.top].name
@@ -269,7 +282,7 @@ def plan_chip(
         fitting is not None,
         None if distinct is None else distinct[0][0],
         None if distinct is None else distinct[1],
-        estimated(tiles, recipe, settings, distinct, workers, correct),
+        estimated(tiles, recipe, settings, guessed, workers, correct),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 
-from litho.chip.array_pitch import array_plan
+from litho.chip.array_pitch import array_pitch, array_plan, whole_step
 from litho.chip.chip_settings import ChipSettings
 from litho.chip.tile_setup import coarsest_pixel_nm
 from litho.chip.tiles import TilePlan, fitted_core, tile_plan
@@ -28,6 +28,10 @@ FIXED_BYTES = 200_000_000
 
 MOST_KERNELS = 70
 """Kernels of a stage that takes all of them, about."""
+
+ARRAY_KINDS, FIELD_UM2_SECONDS, TILE_SECONDS = 90, 1.0, 0.005
+"""For `array_seconds`: tiles of a large array that differ, the time of all passes for a field, and what is spent on any
+tile, equal to another or not. Only their ratios count."""
 
 
 def choose_tiles(
@@ -147,11 +151,28 @@ def array_tiles(
     """Return tiles of whole pitches of the array that a layout is made of, None if it is none; see `choose_tiles`."""
     if recipe.field.size_nm is not None:
         return None
-    return array_plan(
-        source,
-        min(longest_core(recipe, settings, halo_nm, largest_nm)),
-        halo_nm,
-        overlap_nm=settings.overlap_nm,
-        margin_nm=margin_of(settings, halo_nm),
-        unit_nm=coarsest_pixel_nm(recipe),
-    )
+    longest, unit = min(longest_core(recipe, settings, halo_nm, largest_nm)), coarsest_pixel_nm(recipe)
+    least = max(halo_nm, settings.context_nm) + settings.overlap_nm + 2 * unit  # what tiles need of each other
+    lengths = {"overlap_nm": settings.overlap_nm, "margin_nm": margin_of(settings, halo_nm), "unit_nm": unit}
+    found = array_pitch(source, longest)
+    plans = [array_plan(source, longest, halo_nm, **lengths)]
+    step = max((whole_step(pitch, unit) for pitch in found.pitch_nm if pitch is not None), default=math.inf)
+    for count in range(math.ceil(least / step), math.ceil(longest / step - 1e-9)):
+        plans.append(array_plan(source, round(count * step, 4), halo_nm, **lengths))
+    fitting = [plan for plan in plans if plan is not None]
+    return min(fitting, key=lambda plan: array_seconds(plan, found.share), default=None)
+
+
+def array_seconds(plan: TilePlan, share: float) -> float:
+    """Return roughly how long tiles take of which a share lies in an array: small cores repeat more often.
+
+    Tiles in the array differ near its ends only, the more so the more passes went before; all passes weighed by their
+    time, some `ARRAY_KINDS` of them differ, whatever their size.
+    """
+    (width, height), kinds = plan.field_nm, kinds_of_tiles(plan, share)
+    return kinds * FIELD_UM2_SECONDS * width * height / 1e6 + plan.count * TILE_SECONDS
+
+
+def kinds_of_tiles(plan: TilePlan, share: float) -> float:
+    """Return roughly how many tiles differ, all passes weighed by their time; see `array_seconds`."""
+    return (1 - share) * plan.count + min(share * plan.count, ARRAY_KINDS)
