@@ -27,6 +27,7 @@ from litho.chip.progress import ChipProgress, PassSize
 from litho.chip.run_figures import RunLog, chip_result
 from litho.chip.store import TileStore
 from litho.chip.task_groups import fair_size
+from litho.chip.tile_choice import ARRAY_KINDS
 from litho.chip.tile_tasks import BATCHED, BORDER, CORRECT
 from litho.chip.tiled_mask import TiledMask
 from litho.chip.whole_mask import write_mask
@@ -176,13 +177,15 @@ def verify_windows(
 
 
 def planned_passes(job: ChipJob, correction: ChipCorrection) -> Iterator[PassSize]:
-    """Yield the passes with the sizes that they have if no two tiles are equal."""
+    """Yield the passes with the sizes that the plan counted, or else those of an array, or of tiles that all differ."""
     tiles, levels = job.plan.tiles.count, (CORRECT, BORDER)
     for doing in (*correction.passes, PASS):
         kind = doing.split()[0]
         distinct = job.plan.distinct if kind in levels else job.plan.drawn_apart
-        count, share = tiles if distinct is None else distinct, 4 if kind in ("mend", "settle") else 1
-        yield PassSize(doing, max(1, count // share), tiles, job.weights[kind])
+        if distinct is None:
+            distinct = min(tiles, ARRAY_KINDS) if job.plan.repeats else tiles
+        share = 4 if kind in ("mend", "settle") else 1
+        yield PassSize(doing, max(1, distinct // share), tiles, job.weights[kind])
 
 
 def _pass_size(doing: str, keys: dict[tuple[int, int], str], weight: float) -> PassSize:
