@@ -85,9 +85,7 @@ for r in radii:
     product, fft = (band_transform((pixels, pixels), (int(r), int(r)), image, how) for how in ("matrix", "fft"))
     times.append(shortest_s([lambda p=product: p(image), lambda f=fft: f(image)]))
 product_s, fft_s = np.array(times).T
-assert product_s[0] < fft_s[0]
 rate = {"product": product_flops / product_s, "FFT": fft_flops / fft_s}
-assert np.median(rate["product"][3:]) > 2 * np.median(rate["FFT"])
 
 # %%
 # Where they cross is a matter of the machine; the count alone would have chosen wrongly between its own crossing and

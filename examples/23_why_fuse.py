@@ -135,7 +135,6 @@ def tangents():
 
 
 floor, tangents_s = shortest_s(lambda: np.add(intensity, target, out=whole)), shortest_s(tangents)
-assert floor + tangents_s < shortest[best]
 
 # %%
 # The figure
