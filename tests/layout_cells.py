@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gdstk
 import numpy as np
+from gdstk import Library
 
 NM = {"unit": 1e-9, "precision": 1e-9}
 
@@ -13,7 +14,7 @@ def box(x0, y0, x1, y1):
 
 
 def one_cell(*polygons, layer=1):
-    library = gdstk.Library(**NM)
+    library = Library(**NM)
     library.new_cell("TOP").add(*(gdstk.Polygon(p, layer) for p in polygons))
     return library
 
@@ -21,7 +22,7 @@ def one_cell(*polygons, layer=1):
 def random_hierarchy(seed, angles):
     """Three levels of cells with rotated, mirrored, magnified, arrayed references and repeated polygons."""
     rng = np.random.default_rng(seed)
-    library = gdstk.Library(**NM)
+    library = Library(**NM)
     leaf, middle, top = (library.new_cell(name) for name in ("LEAF", "MIDDLE", "TOP"))
     leaf.add(gdstk.rectangle((3, 5), (40, 22), layer=1), gdstk.rectangle((30, 10), (60, 80), layer=1))
     leaf.add(gdstk.rectangle((0, 0), (10, 10), layer=2))

@@ -10,6 +10,7 @@ from typing import Any
 import gdstk
 import numpy as np
 import pytest
+from gdstk import Library
 from test_cli import _environment, litho_command
 from test_job import TINY, drawn
 
@@ -65,7 +66,7 @@ def test_layers(tmp_path: Path, line: Path) -> None:
     square = np.array([[0.0, 0], [80, 0], [80, 80], [0, 80]])
     write_gds(tmp_path / "two.gds", {(1, 0): [square], (2, 5): [square]})
     assert "1/0, 2/5" in refused(tmp_path, "ilt", tmp_path / "two.gds")
-    gdstk.Library().write_gds(tmp_path / "none.gds")
+    Library().write_gds(tmp_path / "none.gds")
     assert "at least one shape" in refused(tmp_path, "ilt", tmp_path / "none.gds")
 
 
@@ -89,7 +90,7 @@ def test_coordinates_beyond_the_field(tmp_path: Path, data_dir: Path) -> None:
 
 
 def test_a_file_that_stands_for_billions_of_shapes(tmp_path: Path) -> None:
-    library = gdstk.Library(unit=1e-9, precision=1e-9)
+    library = Library(unit=1e-9, precision=1e-9)
     below = library.new_cell("C0").add(gdstk.rectangle((0, 0), (80, 80)))
     for depth in range(1, 4):
         step = 200.0 * 3000**depth

@@ -12,6 +12,7 @@ import tracemalloc
 import gdstk
 import numpy as np
 import pytest
+from gdstk import Library
 from layout_cells import NM, box, one_cell, random_hierarchy
 
 import litho.io.read
@@ -181,7 +182,7 @@ def test_a_database_unit_of_zero_is_refused(tmp_path):
 
 
 def test_cells_within_themselves_are_refused(save):
-    library = gdstk.Library(**NM)
+    library = Library(**NM)
     a, b = library.new_cell("A"), library.new_cell("B")
     a.add(gdstk.Reference(b), gdstk.rectangle((0, 0), (1, 1), layer=1))
     b.add(gdstk.Reference(a))
@@ -190,7 +191,7 @@ def test_cells_within_themselves_are_refused(save):
 
 
 def test_too_deep_nesting_is_refused(save):
-    library = gdstk.Library(**NM)
+    library = Library(**NM)
     cell = library.new_cell("C0")
     cell.add(gdstk.rectangle((0, 0), (1, 1), layer=1))
     for level in range(1, 1500):
@@ -203,7 +204,7 @@ def test_too_deep_nesting_is_refused(save):
 
 def test_many_cells_over_many_layers_are_counted_in_little_memory(tmp_path):
     """Ten thousand cells, each with 5000 layers below it: 5 * 10^7 pairs, of which none is written down."""
-    library = gdstk.Library(**NM)
+    library = Library(**NM)
     leaf = library.new_cell("LEAF")
     leaf.add(*(gdstk.rectangle((0, 0), (9, 9), layer=n) for n in range(5000)))
     top = library.new_cell("TOP")
@@ -220,7 +221,7 @@ def test_many_cells_over_many_layers_are_counted_in_little_memory(tmp_path):
 
 
 def test_a_reference_to_a_missing_cell_is_refused(tmp_path):
-    library = gdstk.Library(**NM)
+    library = Library(**NM)
     top = library.new_cell("TOP")
     top.add(gdstk.Reference("NOWHERE"), gdstk.rectangle((0, 0), (1, 1), layer=1))
     library.write_gds(tmp_path / "missing.gds")

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import chip_hosts
-import gdstk
 import pytest
 import typer
+from gdstk import Library
 from test_job import TINY, drawn
 
 import litho.chip.chip_map
@@ -235,7 +235,7 @@ def test_a_mask_may_be_measured_by_a_recipe_that_no_tile_is_corrected_by(folder:
 
 
 def test_an_empty_layer_and_a_foreign_folder_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    library = gdstk.Library(unit=1e-9, precision=1e-9)
+    library = Library(unit=1e-9, precision=1e-9)
     library.new_cell("TOP")
     library.write_gds(folder / "empty.gds")
     request = ChipRequest(folder / "empty.gds", recipe=str(folder / "tiny.toml"), out=folder / "new")

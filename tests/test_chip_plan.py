@@ -9,6 +9,7 @@ from pathlib import Path
 
 import gdstk
 import pytest
+from gdstk import Library
 from rich.console import Console
 from test_job import TINY, drawn
 
@@ -49,7 +50,7 @@ def recipe() -> Recipe:
 @pytest.fixture(scope="module")
 def layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with 40 lines on layer 1/0 and one box on 7/3."""
-    library = gdstk.Library(unit=1e-9, precision=1e-9)
+    library = Library(unit=1e-9, precision=1e-9)
     line = gdstk.rectangle((0, 0), (60, 2500), 1, 0)
     line.repetition = gdstk.Repetition(40, 1, spacing=(130, 1))
     library.new_cell("block").add(line, gdstk.rectangle((0, 0), (10, 10), 7, 3))

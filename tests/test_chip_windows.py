@@ -13,6 +13,7 @@ from typing import Any
 import gdstk
 import numpy as np
 import pytest
+from gdstk import Library
 from layout_cells import NM, box, one_cell, random_hierarchy
 
 import litho.chip.windows
@@ -37,7 +38,7 @@ def area(polygons):
 
 def array_of(columns, rows, steps=(220, 360), cells=1):
     """Three shapes, `columns` x `rows` times."""
-    library = gdstk.Library(**NM)
+    library = Library(**NM)
     bit = library.new_cell("BIT")
     bit.add(*(gdstk.rectangle(a, b, layer=1) for a, b in (((0, 0), (60, 200)), ((100, 0), (160, 100)))))
     bit.add(gdstk.rectangle((100, 140), (160, 300), layer=1))
@@ -134,7 +135,7 @@ def test_a_cells_name_is_no_path(name: str, tmp_path: Path, monkeypatch: pytest.
     folder = tmp_path / "work"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    library = gdstk.Library(**NM)
+    library = Library(**NM)
     cell = library.new_cell(name)
     cell.add(gdstk.rectangle((0, 0), (10, 10), layer=1))
     library.new_cell("T").add(gdstk.Reference(cell))
@@ -162,7 +163,7 @@ def test_copies_that_lie_on_each_other_are_one_or_refused(steps: Any, counts: An
 
 
 def test_cells_that_turn_a_little_at_every_level_are_refused(tmp_path: Path) -> None:
-    library = gdstk.Library(**NM)
+    library = Library(**NM)
     cell = library.new_cell("C0")
     cell.add(gdstk.rectangle((0, 0), (9, 5), layer=1))
     for level in range(1, 60):
@@ -175,7 +176,7 @@ def test_cells_that_turn_a_little_at_every_level_are_refused(tmp_path: Path) -> 
 
 
 def test_cells_that_grow_at_every_level_are_refused(tmp_path: Path) -> None:
-    library = gdstk.Library(**NM)
+    library = Library(**NM)
     cell = library.new_cell("C0")
     cell.add(gdstk.rectangle((0, 0), (9, 5), layer=1))
     for level in range(1, 50):
@@ -188,7 +189,7 @@ def test_cells_that_grow_at_every_level_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_number_of_shapes_of_thousands_of_digits_is_said_in_words(tmp_path: Path) -> None:
-    library = gdstk.Library(**NM)
+    library = Library(**NM)
     cell = library.new_cell("C0")
     cell.add(gdstk.rectangle((0, 0), (1, 1), layer=1))
     for level in range(1, 190):
@@ -222,7 +223,7 @@ def test_the_pitch_of_an_array_is_found_and_tiles_fit_it(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("kind", ["lattice", "one by one", "in rows"])
 def test_arrays_are_found_however_they_are_placed(kind: str, tmp_path: Path) -> None:
-    library = gdstk.Library(**NM)
+    library = Library(**NM)
     cell, top = library.new_cell("C"), library.new_cell("TOP")
     cell.add(gdstk.rectangle((0, 0), (200, 150), layer=1))
     if kind == "lattice":

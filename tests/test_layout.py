@@ -11,6 +11,7 @@ import warnings
 import gdstk
 import numpy as np
 import pytest
+from gdstk import Library
 from layout_cells import NM, box, one_cell, random_hierarchy
 
 from litho.crossings import crossings_of
@@ -124,7 +125,7 @@ def test_fine_database_units_give_whole_nanometres_exactly(tmp_path):
 
 def arrays_in_arrays(levels):
     """10^4 copies at each level of a cell with one square."""
-    library = gdstk.Library(**NM)
+    library = Library(**NM)
     cell = library.new_cell("C0")
     cell.add(gdstk.rectangle((0, 0), (10, 10), layer=1))
     step = 20
@@ -152,7 +153,7 @@ def test_a_window_of_a_huge_array_visits_only_what_it_shows(save):
 
 
 def test_repeated_polygons_are_counted(tmp_path):
-    library = gdstk.Library(**NM)
+    library = Library(**NM)
     square = gdstk.rectangle((0, 0), (1, 1), layer=1)
     square.repetition = gdstk.Repetition(columns=100_000, rows=100_000, spacing=(2, 2))
     library.new_cell("TOP").add(square)
@@ -167,7 +168,7 @@ def test_repeated_polygons_are_counted(tmp_path):
 def test_polygons_repeated_at_places_of_their_own_are_copied(copies, tmp_path, rng):
     """Few copies are copied when the file is read, many stay a placement."""
     offsets = rng.permutation(4 * copies)[: copies - 1] * 30 + 30
-    library = gdstk.Library(**NM)
+    library = Library(**NM)
     corner = gdstk.Polygon([(0, 0), (20, 0), (20, 8), (7, 8), (7, 15), (0, 15)], 1)
     corner.repetition = gdstk.Repetition(x_offsets=offsets.tolist())
     library.new_cell("TOP").add(corner)
@@ -179,7 +180,7 @@ def test_polygons_repeated_at_places_of_their_own_are_copied(copies, tmp_path, r
 
 
 def test_cells_that_are_placed_alike_are_one_placement(save):
-    library = gdstk.Library(**NM)
+    library = Library(**NM)
     cell, top = library.new_cell("C"), library.new_cell("TOP")
     cell.add(gdstk.rectangle((0, 0), (20, 10), layer=1))
     places = [(100 * i, 70 * j) for i in range(30) for j in range(20)]
@@ -192,7 +193,7 @@ def test_cells_that_are_placed_alike_are_one_placement(save):
 
 
 def test_paths_become_polygons(save):
-    library = gdstk.Library(**NM)
+    library = Library(**NM)
     library.new_cell("TOP").add(
         gdstk.FlexPath([(0, 0), (100, 0), (100, 100)], 10, layer=1, simple_path=True),
     )

@@ -13,7 +13,6 @@ from litho.cells import Floats
 from litho.curves import Curve, fit_curve
 from litho.mask_rules import check_mask
 from litho.outlines import united
-from litho.rule_report import rule_figures
 from litho.rule_set import MaskRules, RuleViolation
 
 TURNS = (0.0, 17.3, 90.0, 233.1, 315.0)
@@ -369,50 +368,3 @@ def test_of_two_hundred_random_shapes_those_that_break_a_rule_are_found_and_no_o
 def test_nothing_breaks_no_rule() -> None:
     assert check_mask([], MaskRules()) == ()
     assert found([box(300, 5)], MaskRules(min_width_nm=0, min_space_nm=0, min_area_nm2=0, min_hole_nm2=0)) == []
-
-
-def test_the_figures_of_a_check_count_and_name_the_worst() -> None:
-    rules = MaskRules()
-    shapes = [box(300, 12), moved(box(300, 10), to=(0, 100)), moved(box(20.5, 20.5), to=(0, 200))]
-    figures = rule_figures(check_mask(shapes, rules), rules)
-    assert figures["clean"] is False and figures["violations"] == {"width": 2, "area": 1}
-    assert figures["worst"] == {"width": pytest.approx(10), "area": pytest.approx(420.25)}
-    assert figures["limits"]["min_space_nm"] == 20
-    assert rule_figures((), rules)["clean"] is True
-
-
-def test_rules_that_make_no_sense_are_refused() -> None:
-    for name in ("min_width_nm", "min_notch_nm", "tolerance_nm", "max_residue_nm"):
-        for value in (-1.0, math.nan, math.inf):
-            with pytest.raises(ValueError, match=f"`{name}` must be a length of at least 0, but got"):
-                MaskRules(**{name: value})
-    with pytest.raises(ValueError, match="`min_area_nm2` must be an area"):
-        MaskRules(min_area_nm2=-1)
-    with pytest.raises(ValueError, match=r"`taper_deg` must be over 0 and at most 90 degrees, but got 120"):
-        MaskRules(taper_deg=120)
-    with pytest.raises(ValueError, match=r"`tolerance_nm` must be less than every length .* 8.0, but got 8.0"):
-        MaskRules(min_notch_nm=8.0, tolerance_nm=8.0)
-    with pytest.raises(ValueError, match=r"`assist_distance_nm` must be at least `min_space_nm` \(20.0\)"):
-        MaskRules(assist_distance_nm=10.0)
-
-
-def test_what_cannot_be_checked_is_refused() -> None:
-    with pytest.raises(ValueError, match="`min_width_nm` must leave room in the field"):
-        found([box(5, 5)], bounds_nm=(0, 0, 10, 10))
-    with pytest.raises(ValueError, match="`min_area_nm2` must leave room in the field"):
-        found([box(5, 5)], MaskRules(min_width_nm=5), bounds_nm=(0, 0, 30, 30))
-    with pytest.raises(ValueError, match="`bounds_nm` must be x0, y0, x1, y1"):
-        found([box(5, 5)], bounds_nm=(0, 0, 0, 10))
-    with pytest.raises(ValueError, match="`outlines` must run counter-clockwise around islands"):
-        found([hole(box(50, 50))])
-    with pytest.raises(ValueError, match="`outlines` must be curves or arrays"):
-        found([np.zeros((2, 2))])
-    with pytest.raises(ValueError, match="`deviation_nm` must be a positive length"):
-        found([box(50, 50)], deviation_nm=0.0)
-    with pytest.raises(ValueError, match="at least 3 different vertices"):
-        found([np.array([[0, 0], [1, 0], [1, 0], [1, 0.0]])])
-
-
-def test_what_has_no_area_has_no_rules_to_break() -> None:
-    there_and_back = np.array([[0.0, 0.0], [50, 0], [100, 0], [50, 0]])
-    assert found([there_and_back]) == []

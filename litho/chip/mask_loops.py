@@ -199,7 +199,7 @@ def _thinned(chain: Whole, tolerance: float) -> Whole:
     return chain[sorted(kept)]
 
 
-def touches(loop: Whole, box: Rectangle) -> bool:
+def touches(loop: NDArray[Any], box: tuple[float, float, float, float]) -> bool:
     """Return whether the box around an outline and another box have a point in common."""
     (low_x, low_y), (high_x, high_y) = loop.min(axis=0), loop.max(axis=0)
     return bool(low_x <= box[2] and high_x >= box[0] and low_y <= box[3] and high_y >= box[1])

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from litho.cells import Floats
 from litho.chip.chip_map import BAND_COLORS, Panel, tile_maps
+from litho.chip.mask_loops import touches
 from litho.chip.store import DamagedTile, TileStore
 from litho.chip.tiles import Tile
 from litho.chip.whole_mask import joined_over_seams
@@ -156,7 +157,7 @@ def print_window(passes: PrintPass, store: TileStore, box_nm: Box) -> PrintWindo
     tiles = [plan.tile(column, row) for row in rows for column in columns]
     dbu = passes.setup.recipe.output.dbu_nm
     prints = [
-        joined_over_seams([p for p in polygons if _meets(p, box_nm)], plan.origin_nm, plan.core_nm, dbu)
+        joined_over_seams([p for p in polygons if touches(p, box_nm)], plan.origin_nm, plan.core_nm, dbu)
         for polygons in _printed(passes, store, tiles)
     ]
     wider = (x0 - _MARGIN_NM, y0 - _MARGIN_NM, x1 + _MARGIN_NM, y1 + _MARGIN_NM)
@@ -194,11 +195,6 @@ def _printed(passes: PrintPass, store: TileStore, tiles: list[Tile]) -> list[lis
         for polygons, printed in zip(found, corners, strict=False):
             polygons += [p + tile.core_nm[:2] for p in printed]
     return found
-
-
-def _meets(polygon: Floats, box: Box) -> bool:
-    (low_x, low_y), (high_x, high_y) = polygon.min(axis=0), polygon.max(axis=0)
-    return bool(low_x <= box[2] and high_x >= box[0] and low_y <= box[3] and high_y >= box[1])
 
 
 def _rings(polygons: list[Floats]) -> list[Floats]:
