@@ -45,7 +45,7 @@ Window = Annotated[
     str | None, typer.Option("--window", metavar="X0,Y0,X1,Y1", help="Cut layouts at this box, in layout nm.")
 ]
 MaskLayer = Annotated[
-    str | None, typer.Option("--mask-layer", help="Layer of a --mask layout; 2/0 in files of litho ilt.")
+    str | None, typer.Option("--mask-layer", help="Layer of the mask's file; 2/0 in files of litho ilt.")
 ]
 Repair = Annotated[bool, typer.Option("--repair", help="Fill self-crossing polygons instead of refusing them.")]
 

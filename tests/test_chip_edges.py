@@ -12,6 +12,7 @@ import gdstk
 import numpy as np
 import pytest
 import scipy.spatial
+from chip_shapes import QUICK
 from test_chip_passes import Shapes, run, whole_mask
 
 from litho.cells import Floats
@@ -36,12 +37,9 @@ from litho.outlines import area_nm2, areas_nm2, outlines, with_holes
 from litho.polygons import Box, merge
 from litho.rule_check import rules_that_apply
 
-RECIPE = """
-base = "default"
-field = { pixel_nm = 8.0 }
-optics = { max_error = 0.1 }
-output = { shot_pixel_nm = 8.0, dbu_nm = 0.1, contour_tolerance_nm = 0.1 }
-process = { corners = [{ dose = 1.0, defocus_nm = 0.0 }] }
+RECIPE = (
+    QUICK
+    + """
 ilt = { weights = { fidelity = 1.0, pv_band = 0.0, epe = 0.0 }, stages = [
     { pixel_nm = 8.0, steps = 1, mask_steepness = 8.0, resist_steepness = 40.0 },
 ] }
@@ -52,6 +50,7 @@ edges = { steps = 3 }
 area = { steps = 4, weights = { fidelity = 1.0, pv_band = 0.0, epe = 0.0 } }
 srafs = { method = "rules", distances_nm = [90.0], rules = { longest_nm = 200.0 } }
 """
+)
 SETTINGS = ChipSettings(halo_nm=320.0, overlap_nm=64.0, margin_nm=160.0, border_steps=2, context_nm=160.0, method="opc")
 CORE_NM, FIELD_NM, HALO_NM = 384.0, 1024.0, 320.0
 LINES = [np.array([(x, 60.0), (x + 70, 60.0), (x + 70, 700.0), (x, 700.0)]) for x in (110.0, 290.0, 620.0)]

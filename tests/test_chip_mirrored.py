@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from chip_shapes import QUICK, Shapes
 from numpy.typing import NDArray
 
 from litho.cells import Floats
 from litho.chip.chip_settings import ChipSettings
 from litho.chip.executors import Task
-from litho.chip.keys import TileGeometry, tile_geometry
 from litho.chip.orientation import Orientation, TurnedResult, alike_all_ways, evened, oriented, read_name
 from litho.chip.passes import ChipCorrection, run_task
 from litho.chip.processes import local_processes
@@ -30,20 +30,17 @@ from litho.chip.tiles import TilePlan
 from litho.chip.whole_verify import STORE
 from litho.config import Recipe, read_recipe
 from litho.outlines import area_nm2
-from litho.polygons import Box, merge, subtract
+from litho.polygons import subtract
 
-RECIPE = """
-base = "default"
-field = { pixel_nm = 8.0 }
-optics = { max_error = 0.1 }
-output = { shot_pixel_nm = 8.0, dbu_nm = 0.1, contour_tolerance_nm = 0.1 }
-process = { corners = [{ dose = 1.0, defocus_nm = 0.0 }] }
-
+RECIPE = (
+    QUICK
+    + """
 [ilt]
 smoothing_nm = 16.0
 weights = { fidelity = 1.0, pv_band = 0.0, epe = 0.5 }
 stages = [{ pixel_nm = 8.0, steps = 8, mask_steepness = 8.0, resist_steepness = 40.0, kernels = 12 }]
 """
+)
 SETTINGS = ChipSettings(
     field_nm=1024.0, halo_nm=256.0, overlap_nm=64.0, margin_nm=96.0, border_passes=1, border_steps=3, context_nm=160.0
 )
@@ -63,17 +60,6 @@ ODD = [*MOTIF, np.array([(560.0, 130.0), (860.0, 130.0), (860.0, 202.0), (560.0,
 
 Levels = dict[tuple[int, int], NDArray[np.float32]]
 LEVEL_PASSES = ("correct", "border 1")
-
-
-@dataclass(frozen=True, eq=False)
-class Shapes:
-    """Polygons that stand for a layout."""
-
-    polygons: Sequence[Floats]
-
-    def geometry(self, field_nm: Box) -> TileGeometry:
-        """Return what is drawn in a box."""
-        return tile_geometry(merge(self.polygons), field_nm, 1.0)
 
 
 @pytest.fixture(scope="module")

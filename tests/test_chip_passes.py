@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from chip_shapes import QUICK, Shapes
 
 from litho.cells import Floats
 from litho.chip.ambit import ambit_nm
 from litho.chip.chip_settings import ChipSettings
 from litho.chip.executors import Task
-from litho.chip.keys import TileGeometry, tile_geometry
 from litho.chip.passes import ChipCorrection, run_task
 from litho.chip.seam_steps import largest_step_nm, sides_of
 from litho.chip.store import TileStore
@@ -24,15 +24,11 @@ from litho.chip.whole_verify import STORE
 from litho.config import Recipe, read_recipe
 from litho.mask_rules import check_mask
 from litho.outlines import area_nm2, outlines
-from litho.polygons import Box, merge
+from litho.polygons import merge
 
-RECIPE = """
-base = "default"
-field = { pixel_nm = 8.0 }
-optics = { max_error = 0.1 }
-output = { shot_pixel_nm = 8.0, dbu_nm = 0.1, contour_tolerance_nm = 0.1 }
-process = { corners = [{ dose = 1.0, defocus_nm = 0.0 }] }
-
+RECIPE = (
+    QUICK
+    + """
 [ilt]
 smoothing_nm = 16.0
 weights = { fidelity = 1.0, pv_band = 0.0, epe = 0.5 }
@@ -42,6 +38,7 @@ stages = [{ pixel_nm = 8.0, steps = 10, mask_steepness = 8.0, resist_steepness =
 weights = { fidelity = 1.0, pv_band = 0.0 }
 stages = [{ pixel_nm = 8.0, steps = 6, resist_steepness = 30.0, kernels = 12 }]
 """
+)
 SETTINGS = ChipSettings(
     field_nm=1024.0, halo_nm=256.0, overlap_nm=64.0, margin_nm=96.0, border_passes=1, border_steps=3, context_nm=160.0
 )
@@ -49,17 +46,6 @@ SHAPES = (
     [np.array([(x, 110.0), (x + 72, 110.0), (x + 72, 650.0), (x, 650.0)]) for x in (120.0, 300.0, 480.0, 660.0)]
     + [np.array([(120.0, y), (890.0, y), (890.0, y + 72), (120.0, y + 72)]) for y in (730.0, 860.0)]
 )  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class Shapes:
-    """Polygons that stand for a layout."""
-
-    polygons: Sequence[Floats]
-
-    def geometry(self, field_nm: Box) -> TileGeometry:
-        """Return what is drawn in a box."""
-        return tile_geometry(merge(self.polygons), field_nm, 1.0)
 
 
 @pytest.fixture(scope="module")

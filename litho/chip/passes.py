@@ -115,9 +115,10 @@ class ChipCorrection:
             before = self.passes[: self.passes.index(doing)]
             for name in before:
                 self.keys(name)
+            places = self._computed(doing)
             if doing.split()[0] in (CORRECT, BORDER):
-                self._orientations[doing] = self._oriented(doing, self._computed(doing))
-            self._keys[doing] = {place: self._key(doing, place) for place in self._computed(doing)}
+                self._orientations[doing] = self._oriented(doing, places)
+            self._keys[doing] = {place: self._key(doing, place) for place in places}
         return self._keys[doing]
 
     def tasks(self, doing: str) -> Iterator[Task]:

@@ -43,7 +43,7 @@ AROUND_NM = tuple(sorted(itertools.product((6.0, 9.0, 12.0, 15.0, 18.0, 21.0), r
 """So far around a change, along x and y, the mended outline is taken over: the first that keeps its corners off it."""
 
 TURNED_DEG = 5.0
-"""Rounding turns the short edges that a seam cuts off by about so much."""
+"""By so much less acute tapers than the rules name are mended too: rounding turns short edges."""
 
 PIECE_NM = 2.0
 """Length of the pieces by whose middles outlines are found."""
