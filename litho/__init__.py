@@ -51,7 +51,8 @@ opc
     `srafs`; `edge_masks` all of it, by `opc_settings`
 edges
     `config`, `recipe_tables`, `recipe_sources`, `recipe_optics` and `recipe_verify` recipes; `job` what is read; `flow`
-    from a job to each `result`; `exact_images` and `metrology` of a clip, with masks of `given_masks`; `outputs` and
+    from a job to each `result`, as many at once as `clip_memory` says; `device_failures` what to say if it runs out, or
+    a GPU fails; `exact_images` and `metrology` of a clip, with masks of `given_masks`; `outputs` and
     `markers` files; `pictures`, `window_pictures`, `verify_pictures` in one `plot_style`; `report`; `spline_flow`,
     `opc_flow` and `smo_flow` by other methods; `cli`, `bench`, `opc_command`, `smo_command`, `fracture_command` and
     `chip_command` commands; `benchmark` speed and energy, of all ways to compute

@@ -1,8 +1,8 @@
 """The command line. What computes is imported inside the commands, so that help appears at once.
 
-Exit codes: 0 done; 1 a limit of `litho verify` is broken; 2 wrong input, said in one sentence on stderr; 3 a whole
-layout is done but for tiles that were set aside; 130 stopped by Ctrl-C (once: the best masks so far are written; twice:
-nothing is; what `litho chip` finished is kept).
+Exit codes: 0 done; 1 a limit of `litho verify` is broken, or memory ran out or a GPU failed; 2 wrong input, said in one
+sentence on stderr; 3 a whole layout is done but for tiles that were set aside; 130 stopped by Ctrl-C (once: the best
+masks so far are written; twice: nothing is; what `litho chip` finished is kept).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from litho.bench import bench_app
+from litho.device_failures import sentence_of
 
 app = typer.Typer(
     name="litho",
@@ -298,5 +299,12 @@ app.add_typer(bench_app, name="bench")
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; where memory or a GPU fails it, say so in one sentence, and end with exit code 1."""
+    try:
+        app()
+    except Exception as error:
+        told = sentence_of(error)
+        if told is None:
+            raise
+        typer.echo(f"litho: {told}", err=True)
+        raise SystemExit(1) from None

@@ -14,7 +14,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from litho.backend import Array, array_module, fft_of, positions, real_dtype
+from litho.backend import Array, array_module, positions, real_dtype
+from litho.fourier import filtered
 from litho.grid import Grid
 
 
@@ -25,7 +26,7 @@ class Diffusion:
     Parameters
     ----------
     lateral : (ny, nx // 2 + 1) real
-        damping of each frequency of a real FFT
+        damping of each frequency of a real FFT, over ny nx: see `litho.fourier.filtered`
     vertical : (nz, nz) real, optional
         what each layer gives to each; None where layers do not mix
     """
@@ -36,8 +37,7 @@ class Diffusion:
     def __call__(self, x: Array) -> Array:
         """Return the field after diffusion, (..., ny, nx) real, or (..., nz, ny, nx) if there is a depth."""
         xp = array_module(x)
-        fft = fft_of(xp)
-        y = fft.irfftn(fft.rfftn(x, axes=(-2, -1)) * self.lateral, s=x.shape[-2:], axes=(-2, -1))
+        y = filtered(x, self.lateral)
         if self.vertical is not None:
             layers = xp.reshape(y, (*y.shape[:-2], y.shape[-2] * y.shape[-1]))
             y = xp.reshape(xp.matmul(self.vertical, layers), x.shape)
@@ -76,7 +76,7 @@ def gaussian_diffusion(
     kx = positions(nx // 2 + 1, like) / grid.period_nm[1]
     damping = xp.exp((-2 * math.pi**2 * sigma_nm**2) * (ky[:, None] ** 2 + kx[None, :] ** 2))
     vertical = None if layer_nm is None else _mixing(layers, layer_nm, sigma_nm, like)
-    return Diffusion(xp.astype(damping, real_dtype(like)), vertical)
+    return Diffusion(xp.astype(damping / (ny * nx), real_dtype(like)), vertical)
 
 
 def _mixing(layers: int, layer_nm: float, sigma_nm: float, like: Array) -> Array:

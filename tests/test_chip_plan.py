@@ -30,8 +30,8 @@ from litho.chip.tile_choice import (
 )
 from litho.chip.tile_setup import coarsest_pixel_nm
 from litho.chip.windows import LayoutWindows
+from litho.clip_memory import bytes_per_clip
 from litho.config import Recipe, load_recipe, read_recipe
-from litho.flow import bytes_per_clip
 from litho.job import JobError, prepare
 from litho.patterns_array import write_memory_array
 from litho.raster import polygon_area_nm2

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import litho.clip_memory
 import litho.flow
 from litho.cells import Floats
+from litho.clip_memory import MEMORY_SHARE, batches, bytes_per_clip
 from litho.config import Recipe, load_recipe, read_recipe
 from litho.contour import contours
 from litho.finish import without_specks
-from litho.flow import Update, batches, bytes_per_clip, correct, probe_costs, simulate
+from litho.flow import Update, correct, probe_costs, simulate
 from litho.fourier import fast_length
 from litho.grid import Grid
 from litho.io.write import write_gds
@@ -191,9 +193,9 @@ def test_batches_fit_into_the_share_of_free_memory(
 ) -> None:
     files = [drawn(tmp_path / f"c{k}.gds", (0, 0, 80, 80)) for k in range(5)]
     job = prepare(files, tiny)
-    one = bytes_per_clip(job)
+    one = bytes_per_clip(job, "gpu")
     for clips, expected in ((0.5, [1] * 5), (2.5, [2, 2, 1]), (7, [5])):
-        monkeypatch.setattr(litho.flow, "free_bytes", lambda device, n=clips: int(n * one / litho.flow.MEMORY_SHARE))
+        monkeypatch.setattr(litho.clip_memory, "free_bytes", lambda device, n=clips: int(n * one / MEMORY_SHARE))
         assert [len(b) for b in batches(job, "gpu")] == expected
         assert [len(b) for b in batches(job, "cpu")] == [1] * 5
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+import litho.clip_memory
 import litho.flow
+from litho.clip_memory import ON_A_GPU, bytes_per_clip, bytes_to_finish, clips_at_once, in_parts_that_fit
 from litho.config import Recipe, read_recipe
 from litho.finish import Found, Printer, finished
-from litho.flow import bytes_per_clip, bytes_to_finish, clips_at_once
 from litho.io.write import write_gds
 from litho.job import Job, JobError, prepare
 
@@ -94,10 +95,38 @@ def test_finishing_a_clip_needs_the_memory_that_it_is_taken_to_need(job: Job) ->
 def test_a_field_larger_than_the_memory_is_refused_with_both_sizes(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     wide = replace(job.clips[0].grid, shape=(65536, 131072))
     huge = replace(job, clips=(replace(job.clips[0], grid=wide),))
-    monkeypatch.setattr(litho.flow, "free_bytes", lambda device: 16 * 10**9)
+    monkeypatch.setattr(litho.clip_memory, "free_bytes", lambda device: 16 * 10**9)
     told = r"131072 x 65536 pixels needs about 5\d\d\.\d GB to be corrected, and 16\.0 GB of the cpu's memory are free"
     with pytest.raises(JobError, match=told):
         clips_at_once(huge, "cpu")
     with pytest.raises(JobError, match=r"16\.0 GB of the gpu's memory are free"):
         clips_at_once(huge, "gpu")
     assert clips_at_once(job, "gpu") > 1
+
+
+def test_a_gpu_needs_more_for_the_workspaces_of_its_transforms(job: Job) -> None:
+    fixed = 2 * 2**20
+    assert bytes_per_clip(job, "gpu") - fixed == pytest.approx(ON_A_GPU * (bytes_per_clip(job) - fixed), rel=1e-6)
+
+
+def test_a_batch_that_does_not_fit_is_halved_until_it_does_and_no_clip_is_lost() -> None:
+    tried = []
+
+    def corrected(batch: range) -> list[int]:
+        tried.append(batch)
+        if len(batch) > 2:
+            raise MemoryError("Out of memory allocating 512 bytes")
+        return list(batch)
+
+    assert [clip for part in in_parts_that_fit(corrected, range(3, 8)) for clip in part] == [3, 4, 5, 6, 7]
+    assert tried == [range(3, 8), range(3, 5), range(5, 8), range(5, 6), range(6, 8)]
+
+
+@pytest.mark.parametrize("error, batch", [(MemoryError("1 byte"), range(1)), (KeyError("cudaless"), range(4))])
+def test_a_clip_that_does_not_fit_and_other_faults_are_raised_as_they_came(error: Exception, batch: range) -> None:
+    def corrected(batch: range) -> None:
+        raise error
+
+    with pytest.raises(type(error)) as told:
+        list(in_parts_that_fit(corrected, batch))
+    assert told.value is error

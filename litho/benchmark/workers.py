@@ -16,13 +16,9 @@ from typing import IO, Any, Self
 import litho
 from litho.benchmark.crew import THREAD_VARIABLES
 from litho.benchmark.opponents import Opponent
+from litho.device_failures import failure_in
 
 COMMAND = (sys.executable, "-m", "litho.benchmark.worker")
-
-DEVICE_WORDS = ("cudaError", "CUDA_ERROR", "CUDADriverError", "CUDARuntimeError", "cuFFT", "CUFFT", "CUBLAS_STATUS")
-"""What the last line of a process says if its GPU failed it."""
-
-MEMORY_WORDS = ("MemoryError", "OutOfMemoryError", "cudaErrorMemoryAllocation", "CUDA_ERROR_OUT_OF_MEMORY")
 
 
 class WorkerError(RuntimeError):
@@ -129,10 +125,9 @@ class Worker:
         last = lines[-1] if lines else ""
         if code == -signal.SIGKILL:
             return WorkerError("its process was killed from outside, as happens where memory runs out", "memory")
-        if any(word in last for word in MEMORY_WORDS):
-            return WorkerError(f"memory ran out: {last}", "memory")
-        if any(word in last for word in DEVICE_WORDS):
-            return WorkerError(f"the device failed: {last}", "device")
+        kind = failure_in(last)
+        if kind is not None:
+            return WorkerError(f"{'memory ran out' if kind == 'memory' else 'the device failed'}: {last}", kind)
         return WorkerError(f"its process ended with code {code}: {last or 'it said nothing'}", "failed")
 
 

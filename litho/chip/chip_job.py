@@ -135,7 +135,7 @@ def prepare_chip(
         whether a mask is to be found, not only measured or simulated
     batch
         fields that a worker optimises at once, at most; if not given, one on a CPU, and on a GPU as many as fit into
-        `litho.flow.MEMORY_SHARE` of its free memory. It changes no result
+        `litho.clip_memory.MEMORY_SHARE` of its free memory. It changes no result
     gpus
         whose memory that is; those of this machine if not given
     method

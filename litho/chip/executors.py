@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from litho.chip.store import StoreFull, TileStore
+from litho.device_failures import failure_of
 
 TRIES = 3
 """A task that has failed so often is set aside."""
 
 MEMBERS = "members"
 """Where a payload has this, the task stands for several, see `litho.chip.task_groups`."""
-
-_MEMORY_ERRORS = ("cudaErrorMemoryAllocation", "CUDA_ERROR_OUT_OF_MEMORY", "CUFFT_ALLOC_FAILED")
 
 
 @dataclass(frozen=True)
@@ -214,18 +213,13 @@ def _attempt(work: Work, task: Task) -> Ending:
     except StoreFull as error:
         return Ending(0, sentence(error), full=True)
     except Exception as error:  # whatever a task raises is told, and does not end the run
-        return Ending(0, sentence(error), exhausted=_is_out_of_memory(error))
+        return Ending(0, sentence(error), exhausted=failure_of(error) == "memory")
     return Ending(0)
 
 
 def with_batch(task: Task, batch: int) -> Task:
     """Return the task with another number of fields computed at once."""
     return replace(task, payload={**task.payload, "batch": batch})
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that the memory of host or GPU is used up (CuPy's own error is a `MemoryError`)."""
-    return isinstance(error, MemoryError) or any(name in str(error) for name in _MEMORY_ERRORS)
 
 
 def sentence(error: BaseException) -> str:

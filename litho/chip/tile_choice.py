@@ -14,8 +14,9 @@ from litho.chip.chip_settings import ChipSettings
 from litho.chip.tile_setup import coarsest_pixel_nm
 from litho.chip.tiles import TilePlan, fitted_core, tile_plan
 from litho.chip.windows import LayoutWindows
+from litho.clip_memory import MEMORY_SHARE as BATCH_SHARE
+from litho.clip_memory import ON_A_GPU
 from litho.config import Recipe
-from litho.flow import MEMORY_SHARE as BATCH_SHARE
 from litho.fourier import fast_length
 from litho.job import JobError
 from litho.polygons import Box
@@ -119,7 +120,7 @@ def fields_that_fit(bytes_per_field: int, free: int) -> int:
 
     It is not counted what does not grow with the batch: a worker that runs out of memory goes on with half as many.
     """
-    return max(1, int(BATCH_SHARE * free / bytes_per_field))
+    return max(1, int(BATCH_SHARE * free / (ON_A_GPU * bytes_per_field)))
 
 
 def machine_bytes() -> int:
@@ -130,8 +131,8 @@ def machine_bytes() -> int:
 def field_bytes(recipe: Recipe, width_nm: float, height_nm: float) -> int:
     """Return the memory that the correction of one field is taken to need.
 
-    It is that of `litho.flow.bytes_per_clip`: 8 float32 arrays on the scoring grid, 30 and the optimiser's history on
-    the finest grid of a stage, and three complex64 fields per kernel and focus on the band grid.
+    It is that of `litho.clip_memory.bytes_per_clip`: 8 float32 arrays on the scoring grid, 30 and the optimiser's
+    history on the finest grid of a stage, and three complex64 fields per kernel and focus on the band grid.
     """
     inverse, area = recipe.inverse, width_nm * height_nm
     finest = min(getattr(stage, "print_pixel_nm", None) or stage.pixel_nm for stage in inverse.stages)
