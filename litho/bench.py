@@ -65,6 +65,7 @@ def iccad13(
 ) -> None:
     """Correct the ten clips of the ICCAD-2013 contest, and show the scores beside the published ones."""
     from litho.backend import resolve_device
+    from litho.clip_memory import clips_at_once
     from litho.commands import told_in_one_sentence
     from litho.config import load_recipe
     from litho.io.atomic import atomic_path
@@ -75,6 +76,7 @@ def iccad13(
             layouts, kernels = contest_files(data)
             job = prepare(layouts, with_method(load_recipe(recipe), method), kernels=kernels)
             device = resolve_device(device)
+            clips_at_once(job, device)  # refuses what does not fit
             file = None if json_file is None else stack.enter_context(atomic_path(json_file))
         begin = time.perf_counter()
         figures = _corrected(job, device, method)

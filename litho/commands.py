@@ -17,6 +17,7 @@ from typing import Any
 import typer
 
 from litho.backend import resolve_device
+from litho.clip_memory import clips_at_once
 from litho.config import load_recipe
 from litho.cutline import TONES
 from litho.exact_images import exact_corners, exact_images, window_foci
@@ -81,6 +82,7 @@ def run_ilt(request: Request) -> int:
         job, device = request.prepare()
         if request.window is None:  # a window may cut slivers off
             check_targets(job.clips, job.recipe.rules)
+        clips_at_once(job, device)  # refuses what does not fit
     with Interrupt() as interrupt, CorrectionProgress(job, device) as progress:
         found = correct_splines if job.recipe.method == "spline" else correct
         results = with_uncorrected(

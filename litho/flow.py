@@ -99,8 +99,8 @@ def correct(
         of one clip after the other, in order
     """
     device = resolve_device(device)
-    printer = Printer(job, device)
     parts = batches(job, device)
+    printer = Printer(job, device)
     workers = min(len(parts), threads(), clips_at_once(job, device)) if device == "cpu" else 1
     corrected = partial(_corrected, printer=printer, alone=workers == 1, report=report, refine=refine)
     if workers == 1:

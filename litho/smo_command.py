@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from litho.clip_memory import clips_at_once
 from litho.commands import STOPPED, Request, folder_of, told_in_one_sentence
 from litho.flow import correct
 from litho.job import Job
@@ -32,6 +33,7 @@ def run_smo(request: Request, settings: SmoSettings | None = None) -> int:
     with told_in_one_sentence():
         job, device = request.prepare()
         check_has_source(job)
+        clips_at_once(job, device)  # refuses what does not fit
     settings = settings or job.recipe.smo
     with Interrupt() as interrupt:
         before = _corrected(job, device, interrupt)

@@ -14,6 +14,7 @@ from gdstk import Library
 from test_cli import _environment, litho_command
 from test_job import TINY, drawn
 
+import litho.clip_memory
 from litho.backend import gpu_problem
 from litho.config import read_recipe
 from litho.io.write import write_gds
@@ -98,6 +99,14 @@ def test_a_file_that_stands_for_billions_of_shapes(tmp_path: Path) -> None:
     library.write_oas(tmp_path / "huge.oas")
     assert "67108864 pixels" in refused(tmp_path, "ilt", tmp_path / "huge.oas")
     assert "10^18" in refused(tmp_path, "fracture", tmp_path / "huge.oas")
+
+
+def test_a_field_that_does_not_fit_into_memory(
+    tmp_path: Path, line: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(litho.clip_memory, "free_bytes", lambda device: 10**6)
+    told = refused(tmp_path, "ilt", line, "--recipe", tiny, "--device", "cpu")
+    assert "`field` must fit into memory" in told and "0.0 GB of the cpu's memory are free" in told
 
 
 def test_a_recipe_with_several_mistakes_names_them_all(tmp_path: Path, line: Path) -> None:
