@@ -150,10 +150,8 @@ def test_a_process_that_ends_says_why_and_the_next_question_starts_another(tmp_p
     assert found.value.kind == "memory"
 
 
-def test_corrections_take_the_transforms_that_were_fastest_in_the_largest_gradient(
-    tmp_path: Path,
-) -> None:
-    """A batch goes by a batch, and where there was none by a single clip."""
+def test_corrections_take_the_transforms_that_were_fastest_in_the_gradient_most_like_them(tmp_path: Path) -> None:
+    """A batch goes by a batch, and where there was none by a single clip; the field nearest in size counts."""
     ours = {fft: Opponent("litho", "cpu", 2, fft) for fft in ("scipy", "mkl")}
 
     def timed(case: Case, **seconds: float) -> rounds.Round:
@@ -163,14 +161,16 @@ def test_corrections_take_the_transforms_that_were_fastest_in_the_largest_gradie
         return done
 
     small = timed(Case("gradient", 256), scipy=1.0, mkl=2.0)
-    large = timed(Case("gradient", 512), scipy=2.0, mkl=1.0)
+    large = timed(Case("gradient", 1024), scipy=2.0, mkl=1.0)
     batch = timed(Case("gradient", 512, 4), scipy=1.0, mkl=2.0)
     image = timed(Case("image", 1024), scipy=1.0, mkl=2.0)
-    assert rounds.strongest_fft([image], 2, batch=False) is None
-    assert rounds.strongest_fft([small, large, batch, image], 2, batch=False) == "mkl"
-    assert rounds.strongest_fft([small, large, batch, image], 2, batch=True) == "scipy"
-    assert rounds.strongest_fft([small, large, image], 2, batch=True) == "mkl"
-    assert rounds.strongest_fft([small, large], 1, batch=False) is None
+    found = [small, large, batch, image]
+    assert rounds.strongest_fft([image], 2, Case("ilt", 1024)) is None
+    assert rounds.strongest_fft(found, 2, Case("ilt", 2048)) == "mkl"
+    assert rounds.strongest_fft(found, 2, Case("ilt", 272)) == "scipy"
+    assert rounds.strongest_fft(found, 2, Case("ilt", 1024, 4)) == "scipy"
+    assert rounds.strongest_fft([small, large, image], 2, Case("ilt", 1024, 4)) == "mkl"
+    assert rounds.strongest_fft([small, large], 1, Case("ilt", 1024)) is None
 
 
 def test_a_device_that_is_lost_once_a_case_is_done_takes_nothing_back(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -207,13 +208,18 @@ class Round:
             self.lost = error
 
 
-def strongest_fft(rounds: Sequence[Round], threads: int, batch: bool) -> str | None:
-    """Return the transforms with which our way was fastest in the largest gradient so far; None if there was none.
+def strongest_fft(rounds: Sequence[Round], threads: int, case: Case) -> str | None:
+    """Return the transforms with which our way was fastest in the gradient most like a case; None if there was none.
 
-    On many cores a batch is shared among processes and a single clip among threads, so each goes by its own kind.
+    On many cores a batch is shared among processes and a single clip among threads, so each goes by its own kind; of
+    these the field nearest in size counts.
     """
-    gradients = [r for r in rounds if r.case.kind == "gradient"]
-    for done in sorted(gradients, key=lambda r: ((r.case.clips > 1) == batch, r.case.area_um2), reverse=True):
+
+    def likeness(done: Round) -> tuple[bool, float]:
+        apart = abs(math.log(done.case.size_nm / case.size_nm))
+        return (done.case.clips > 1) == (case.clips > 1), -apart
+
+    for done in sorted((r for r in rounds if r.case.kind == "gradient"), key=likeness, reverse=True):
         best = done.fastest(way="litho", device="cpu", threads=threads)
         if best is not None:
             return best.fft

@@ -151,7 +151,7 @@ class SpeedRun:
             return False
         if case.kind != "ilt" or opponent.device == "gpu" or opponent.way != "litho":
             return True
-        return strongest_fft(self.rounds, opponent.threads, case.clips > 1) in (None, opponent.fft)
+        return strongest_fft(self.rounds, opponent.threads, case) in (None, opponent.fft)
 
     def _check_device(self, done: Round) -> None:
         """After a GPU failed an opponent: see whether it is still there, and say so if not."""
