@@ -20,7 +20,7 @@ from litho.benchmark.cases import Case, kernels
 from litho.benchmark.energy import Energy
 from litho.benchmark.energy_rounds import EnergyMeters
 from litho.benchmark.fft_libraries import fft_library, installed
-from litho.benchmark.opponents import Opponent, in_double, prepare
+from litho.benchmark.opponents import Opponent, in_double, prepare, takes_part
 from litho.benchmark.record import problems, write_record
 from litho.benchmark.rounds import Effort
 from litho.benchmark.speed import Plan, SpeedRun, all_opponents
@@ -134,7 +134,9 @@ def test_each_process_has_its_threads_from_the_start() -> None:
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     assert {found[name] for name in names} == {"7"} and found["KMP_BLOCKTIME"] == "0"
     assert {o.threads for o in all_opponents(16, gpu=True) if o.device == "cpu"} == {1, 16}
-    assert [o.name for o in all_opponents(1, gpu=True) if o.device == "gpu"] == ["full grid, GPU", "litho, GPU"]
+    on_gpu = [o for o in all_opponents(1, gpu=True) if o.device == "gpu"]
+    assert [o.name for o in on_gpu] == ["full grid, GPU", "litho, GPU", "litho, GPU, graph"]
+    assert [takes_part(Case(kind, 512), on_gpu[2]) for kind in ("image", "gradient", "ilt")] == [False, False, True]
 
 
 def test_a_process_that_ends_says_why_and_the_next_question_starts_another(tmp_path: Path) -> None:

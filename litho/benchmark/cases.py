@@ -150,9 +150,10 @@ def _copies(shift: float, low: float, high: float, pitch: float, size: float) ->
     return int(np.floor((-shift - high) / pitch)) + 1, int(np.ceil((size - shift - low) / pitch))
 
 
-def ilt_settings(steps: int | None) -> IltSettings:
-    """Return the settings of a correction: the program's own, with at most `steps` steps a stage."""
+def ilt_settings(steps: int | None, graph: bool = False) -> IltSettings:
+    """Return the settings of a correction: the program's own, with at most `steps` steps a stage, captured or not."""
     settings = IltSettings()
+    settings = replace(settings, optimizer=replace(settings.optimizer, graph=graph))
     if steps is None:
         return settings
     return replace(settings, stages=tuple(replace(stage, steps=min(steps, stage.steps)) for stage in settings.stages))

@@ -39,12 +39,15 @@ class Opponent:
         of the host that it may use
     fft
         transforms of NumPy arrays, see `litho.benchmark.fft_libraries`; "cufft" on a GPU
+    graph
+        whether steps of a correction are captured as CUDA graphs, see `litho.cuda_graph`
     """
 
     way: str
     device: str
     threads: int
     fft: str
+    graph: bool = False
 
     def __post_init__(self) -> None:
         if self.way not in WAYS:
@@ -53,12 +56,16 @@ class Opponent:
             raise ValueError(f"`device` must be 'cpu' or 'gpu', but got {self.device!r}.")
         if self.threads < 1:
             raise ValueError(f"`threads` must be at least 1, but got {self.threads}.")
+        if self.graph and (self.way, self.device) != ("litho", "gpu"):
+            raise ValueError(
+                f"`graph` must be False but for 'litho' on a GPU, but got {self.way!r} on {self.device!r}."
+            )
 
     @property
     def name(self) -> str:
         """Such as "litho, 16 cores, mkl"."""
         if self.device == "gpu":
-            return f"{self.way}, GPU"
+            return f"{self.way}, GPU" + (", graph" if self.graph else "")
         return f"{self.way}, {self.threads} core{'s' if self.threads > 1 else ''}, {self.fft}"
 
     def as_dict(self) -> dict[str, Any]:
@@ -99,7 +106,10 @@ def takes_part(case: Case, opponent: Opponent) -> bool:
     """Whether an opponent computes a case: the textbook's way takes each clip by itself, so it takes single clips.
 
     Fields of more than 1 um it does not correct: a search costs some hundred of its gradients, whose times are there.
+    Graphs are those of the steps of a correction.
     """
+    if opponent.graph and case.kind != "ilt":
+        return False
     return opponent.way == "litho" or (case.clips == 1 and not (case.kind == "ilt" and case.size_nm > 1024))
 
 
@@ -138,7 +148,7 @@ def prepare(
     host = masks(case) if part is None else masks(case)[list(part)]
     x = to_device(host, opponent.device)
     kernels = tuple(k.like(x) for k in kernels)
-    settings, full = ilt_settings(steps), opponent.way == "full grid"
+    settings, full = ilt_settings(steps, opponent.graph), opponent.way == "full grid"
     make = _MAKERS[case.kind]
     if opponent.device == "gpu":
         return Prepared(make(case, full, x, kernels, settings), host, opponent.device)

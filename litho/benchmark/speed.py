@@ -53,8 +53,9 @@ def all_opponents(cores: int, gpu: bool) -> tuple[Opponent, ...]:
     counts = (1,) if cores == 1 else (1, cores)
     ours = [Opponent("litho", "cpu", count, fft) for count in counts for fft in installed()]
     theirs = [Opponent("full grid", "cpu", count, "scipy") for count in counts]
-    on_gpu = [Opponent(way, "gpu", cores, "cufft") for way in WAYS] if gpu else []
-    return (*theirs, *ours, *on_gpu)
+    on_gpu = [Opponent(way, "gpu", cores, "cufft") for way in WAYS]
+    on_gpu.append(Opponent("litho", "gpu", cores, "cufft", graph=True))
+    return (*theirs, *ours, *(on_gpu if gpu else []))
 
 
 class SpeedRun:
@@ -183,7 +184,7 @@ class SpeedRun:
             return []
         case, found = max(images, key=lambda c: (c.size_nm, -c.clips)), []
         scene = str(self._folder / f"scene_{case.size_nm:g}.npz")
-        for opponent in (o for o in self.plan.opponents if o.way == "litho" and not self._gone(o)):
+        for opponent in (o for o in self.plan.opponents if o.way == "litho" and not (o.graph or self._gone(o))):
             try:
                 steps = self._workers[opponent].ask("steps", case=asdict(case), scene=scene)["steps"]
                 found.append({"opponent": opponent.name, "case": case.name, "steps": steps})
@@ -192,7 +193,8 @@ class SpeedRun:
         return found
 
     def _ours_with(self, fft: str) -> list[Opponent]:
-        return [o for o in self.plan.opponents if o.way == "litho" and o.fft in (fft, "cufft") and not self._gone(o)]
+        found = [o for o in self.plan.opponents if o.way == "litho" and o.fft in (fft, "cufft") and not o.graph]
+        return [o for o in found if not self._gone(o)]
 
     def _gone(self, opponent: Opponent) -> bool:
         return opponent.device == "gpu" and self._lost is not None
