@@ -1,8 +1,9 @@
 // Stands in for CUDA's launch built-ins, so that a kernel runs as plain C++17 where there is no GPU.
 //
 // A launch is a loop over blocks and, in each, over threads, on one core. Threads of a kernel with barriers are fibers:
-// each runs to its next __syncthreads(), then the next thread runs. Atomic operations need no more than the loop;
-// kernels use atomicAdd alone. Warp operations are not there: a kernel that uses one does not compile here.
+// each runs to its next barrier, then the next thread runs. Where all wait, those go on that wait for their warp; if none
+// does, all that wait for the block. Atomic operations need no more than the loop; kernels use atomicAdd alone. Threads
+// of a warp can wait for each other, but other warp operations are not there: what uses one does not compile here.
 #ifndef LITHO_HOST_LAUNCH_HPP
 #define LITHO_HOST_LAUNCH_HPP
 
@@ -37,11 +38,14 @@ namespace litho_host {
 
 constexpr std::size_t stack_bytes = 128 * 1024;
 
+enum Barrier { none, of_warp, of_block };
+
 struct Fiber {  // begun by its context, then switched by jumps, which need no system call
     ucontext_t context;
     jmp_buf place;
     char* stack;
     bool begun, finished;
+    Barrier waits_at;
 };
 
 struct Fibers {
@@ -87,19 +91,28 @@ inline void make_fibers(std::size_t threads) {
         fiber.context.uc_stack.ss_size = stack_bytes;
         makecontext(&fiber.context, enter_fiber, 0);
         fiber.begun = fiber.finished = false;
+        fiber.waits_at = none;
     }
+}
+
+inline bool run_ready(std::size_t threads) {  // to the next barrier of each; whether there was one to run
+    bool ran = false;
+    for (std::size_t t = 0; t < threads; ++t)
+        if (!fibers.all[t].finished && fibers.all[t].waits_at == none) run_fiber(t), ran = true;
+    return ran;
+}
+
+inline bool pass(std::size_t threads, Barrier barrier) {  // whether somebody waited there
+    bool passed = false;
+    for (std::size_t t = 0; t < threads; ++t)
+        if (!fibers.all[t].finished && fibers.all[t].waits_at == barrier) fibers.all[t].waits_at = none, passed = true;
+    return passed;
 }
 
 inline void run_block_in_fibers(std::size_t threads) {
     make_fibers(threads);
     fibers.active = true;
-    for (bool waiting = true; waiting;) {
-        waiting = false;
-        for (std::size_t t = 0; t < threads; ++t) {
-            if (!fibers.all[t].finished) run_fiber(t);
-            waiting = waiting || !fibers.all[t].finished;
-        }
-    }
+    while (run_ready(threads) || pass(threads, of_warp) || pass(threads, of_block)) {}
     fibers.active = false;
 }
 
@@ -135,14 +148,19 @@ void launch(void (*kernel)(P...), const unsigned* sizes, void** arguments, bool 
 
 }  // namespace litho_host
 
-inline void __syncthreads() {
-    using litho_host::fibers;
+namespace litho_host {
+inline void wait_at(Barrier barrier) {
     if (!fibers.active) {
-        std::fprintf(stderr, "__syncthreads() in a launch without barriers\n");
+        std::fprintf(stderr, "a barrier in a launch without barriers\n");
         std::abort();
     }
+    fibers.all[fibers.running].waits_at = barrier;
     if (_setjmp(fibers.all[fibers.running].place) == 0) _longjmp(fibers.scheduler, 1);
 }
+}  // namespace litho_host
+
+inline void __syncthreads() { litho_host::wait_at(litho_host::of_block); }
+inline void __syncwarp(unsigned = ~0u) { litho_host::wait_at(litho_host::of_warp); }
 
 // Makes launch_<kernel>(sizes of grid and block, arguments) of a kernel.
 #define LITHO_HOST_KERNEL(kernel, barriers)                                          \

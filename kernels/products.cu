@@ -8,7 +8,7 @@
 // product_plain multiplies as the type does. product_tensor multiplies single precision on tensor cores, in TF32, which
 // keeps 11 significant bits of a factor. With two parts a factor is a large and a small number of 11 bits each, and
 // large times large and large times small, both ways, are summed: as good as single precision, but for how tensor cores
-// cut sums, which no GPU has shown yet. Before sm_80 there is no TF32, and it multiplies in single precision.
+// cut sums, which no real GPU has shown yet. Before sm_80 there is no TF32, and it multiplies in single precision.
 //
 // sums_to_half sorts what comes out into the half band.
 //

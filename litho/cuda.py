@@ -5,7 +5,8 @@
 A kernel replaces array code behind the same function, where `fused(x)` says that `x` lies on a GPU. It writes into
 arrays that the caller made, on the current stream, and asks nothing of the host.
 
-Kernels are compiled for GPUs and executed on the host by the tests; no GPU has run them yet.
+Kernels are compiled for GPUs and executed on the host by the tests, by CuPy itself, too, on an emulated GPU
+(`tests/emulated_gpu`); no real one has run them yet.
 """
 
 from __future__ import annotations

@@ -10,7 +10,8 @@ step allocates must stay its own for as long as the graph is started, which that
 writes beyond it must be arrays that live on. A step may neither ask the host for anything nor multiply matrices with
 cuBLAS, which CuPy refuses while it captures.
 
-Tests capture steps with a stand-in for streams and graphs; no GPU has captured one yet.
+Tests capture steps with CuPy on an emulated GPU (`tests/emulated_gpu`): the same bits as without, one list of launches
+whatever the number of steps, and nothing that waits. No real GPU has captured one yet.
 """
 
 from __future__ import annotations

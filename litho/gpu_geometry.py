@@ -5,7 +5,7 @@
     away_nm = distance_from_outside(inside, pixel_nm, like)
 
 The kernels, executed on the host, give what the libraries give: coverage to 1e-11, vertices to 1e-10 nm, distances to
-1e-11 nm. No GPU has run them yet. Coverage is summed in whole numbers, and nothing else adds in an order that may
+1e-11 nm. No real GPU has run them yet. Coverage is summed in whole numbers, and nothing else adds in an order that may
 change.
 """
 

@@ -186,10 +186,7 @@ def test_a_step_that_cannot_be_captured_is_refused_in_a_sentence(kernels_on_host
 @pytest.mark.gpu
 @pytest.mark.parametrize("graph", [False, True])
 def test_a_gpu_finds_the_mask_of_the_cpu(kernels: Any, graph: bool) -> None:
-    """Never run so far: nothing here has been seen by a GPU.
-
-    With a graph it also shows that a step asks the host for nothing, for a capture does not allow it.
-    """
+    """With a graph it also shows that a step asks the host for nothing, for a capture does not allow it."""
     problem = backend.gpu_problem()
     if problem is not None:
         pytest.skip(f"no GPU: {problem}")
