@@ -24,7 +24,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -32,7 +31,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 KERNELS = HERE.parents[1] / "kernels"
-CACHE = Path(tempfile.gettempdir()) / f"litho_emulated_gpu_{os.getuid()}"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "litho-emulated-gpu"
 COMPILER = ["g++", "-std=c++17", "-O1", "-fPIC", "-w", "-ffp-contract=off"]
 
 EMPTY = ("libcublasLt.so.12", "libcudart.so.12", "libnvJitLink.so.12")
@@ -71,7 +70,10 @@ def folder_of(package: str) -> Path:
 
 @functools.cache
 def build() -> Path:
-    """Compile the device and its libraries, once for each version of their sources, and return their folder."""
+    """Compile the device and its libraries, once for each version of their sources, and return their folder.
+
+    That is in the user's own cache, XDG_CACHE_HOME or ~/.cache, which nobody else writes to.
+    """
     sources = [
         HERE / name for name in ("device.hpp", "device.cpp", "libraries.cpp", "built_ins.hpp", "cupy_on_host.py")
     ]
