@@ -38,6 +38,7 @@ from litho.chip.tile_work import TileProblem, corrected_levels, tile_problem, to
 from litho.chip.tiles import TilePlan
 from litho.chip.whole_verify import STORE
 from litho.chip_command import ChipRequest, run_chip
+from litho.clip_memory import ON_A_GPU
 from litho.config import read_recipe
 from litho.polygons import Box, merge
 
@@ -337,7 +338,7 @@ def test_on_gpus_the_batch_is_what_fits_into_half_of_the_least_free_memory(
 
     def least(gpus: Sequence[str]) -> int:
         asked.append(list(gpus))
-        return 6 * one + 1
+        return int(6 * ON_A_GPU * one) + 1
 
     monkeypatch.setattr(litho.chip.chip_job, "least_free_bytes", least)
     job = prepare_chip(layout, recipe, tmp_path / "out", device="gpu", gpus=["0", "3"], settings=SETTINGS)
