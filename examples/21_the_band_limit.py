@@ -116,7 +116,6 @@ exact = in_band(mask, 512)()
 assert np.abs(found["band, 4 nm"][1] - exact).max() < 0.02 * exact.max()
 seconds = {name: value for name, (value, _) in found.items()}
 gain = {name: seconds["whole grid, 1 nm"] / value for name, value in seconds.items()}
-assert gain["band, 1 nm"] > 15 and gain["band, 4 nm"] > 100
 
 # %%
 # Counted

@@ -93,7 +93,6 @@ rate = {"product": product_flops / product_s, "FFT": fft_flops / fft_s}
 
 slower = np.flatnonzero(product_s > fft_s)
 crossing = int(radii[slower[0]]) if len(slower) else None
-assert crossing is None or crossing >= counted
 
 # %%
 # Larger fields

